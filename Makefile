@@ -1,0 +1,80 @@
+# One command each for whoever comes new: `make demo`, `make test`. Both set themselves up.
+
+SHELL  := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV   := .venv
+PY     := $(VENV)/bin/python
+BROKER := $(VENV)/bin/xoev-broker
+STAMP  := $(VENV)/.stamp
+# Two workers by default: the tests must not depend on order or on a machine of their own.
+WORKERS ?= 2
+PYTEST := $(PY) -m pytest -n $(WORKERS)
+CODE   := broker tests adapters $(wildcard benchmarks)
+# No test needs a server package yet. Once one does: a target `servers` that installs the Debian
+# packages when root, on which `test` and `test-all` depend; tests/needs.py probes and skips.
+
+.PHONY: help setup demo run test test-all check lock bench docs clean
+
+help: ## say what each target does
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+
+setup: $(STAMP) ## prepare .venv from requirements.lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@python=$${PYTHON:-}; \
+	for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+	  [ -n "$$python" ] && break; \
+	  "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && python=$$name; \
+	done; \
+	[ -n "$$python" ] || { \
+	  echo "xoev-broker needs Python 3.11 or newer; found: $$(python3 --version 2>&1 || echo none)." >&2; \
+	  echo "Install it (Debian 12: apt install python3 python3-venv) or name it: make setup PYTHON=/path/to/python3" >&2; \
+	  exit 1; }; \
+	[ -x $(PY) ] && $(PY) -c '' 2>/dev/null || { \
+	  echo "set-up: new environment in $(VENV) with $$("$$python" --version)"; \
+	  "$$python" -m venv --clear $(VENV) || { \
+	    echo "set-up: venv is missing (Debian: apt install python3-venv)" >&2; exit 1; }; }
+	@echo "set-up: installing the packages of requirements.lock"
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+	@echo "set-up: done"
+
+demo: setup ## three cities on one machine: applications in, answers back (about 20 s)
+	@$(BROKER) demo
+
+run: setup ## leave the broker of the demo running in the foreground
+	@$(BROKER) demo --stay
+
+test: setup ## all tests but the slow ones; says what was skipped and why
+	@$(PYTEST) -m "not slow"
+
+test-all: setup ## all tests
+	@$(PYTEST)
+
+check: setup ## format, lint, types, shape of the house, configuration
+	@$(VENV)/bin/ruff format --check $(CODE)
+	@$(VENV)/bin/ruff check $(CODE)
+	@$(VENV)/bin/mypy
+	@$(PY) -m pytest -q tests/test_architecture.py
+	@$(BROKER) check
+
+lock: setup ## choose versions anew, with hashes, for every platform
+	@$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev \
+	  pyproject.toml -o requirements.lock
+	@if grep -nE '://' requirements.lock; then echo "requirements.lock names a host" >&2; exit 1; fi
+	@$(MAKE) --no-print-directory setup
+
+bench: setup ## the product against the limits of its parts, in one run
+	@$(PY) -m benchmarks
+
+docs: setup ## write docs/reference/ anew from the code
+	@$(BROKER) docs
+
+clean: ## remove what the targets made; asks for nothing, keeps var/
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,27 @@
+"""What every test gets: a quiet log and the folder of reference data."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from broker import logs
+from tests import needs
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> io.BytesIO:
+    """Send the log of each test to a stream of its own, JSON lines from debug on; return it."""
+    stream = io.BytesIO()
+    logs.configure("debug", "json", stream)
+    return stream
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of reference data, or skip the test with the reason."""
+    if not needs.SHARED.is_dir():
+        pytest.skip(str(needs.shared.kwargs["reason"]))
+    return needs.SHARED
