@@ -1,0 +1,194 @@
+"""Everything that can go wrong, and what follows from it.
+
+The branch of the tree decides what the worker does; nobody else catches.
+
+BrokerError
+├── ConfigError                   does not start, does not reload
+├── Refusal                       not accepted: the channel itself tells the sender
+│   ├── NotXml                    not well-formed, or no message head that could be read
+│   ├── Forbidden                 DTD, encoding, size or nesting beyond the limits
+│   ├── NotAllowed                who sends it may not
+│   └── Conflict                  the same message id with other bytes
+├── MessageError                  accepted, never succeeds by itself → rejected, the sender is told
+│   ├── UnknownStandard · SchemaViolation · VersionExpired
+│   ├── NoRoute · SenderNotAllowed · TestMessage
+│   ├── ConversionFailed
+│   │   └── UnknownCode
+│   └── Refused                   the procedure said no
+├── SchemaMissing                 → held
+├── DeliveryUnclear               → unclear
+├── ReplyError                    an answer that matches nothing or cannot be converted → dead
+├── StoreError                    the store cannot be used: intake stops, the process exits
+└── ChannelError                  certainly not accepted, may succeed later → waiting
+    ├── Unreachable
+    └── Busy
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing wrong in a file or a message: where it is and what it is, never the value.
+
+    `code` is the XÖV reason code (X001, V000 …) where one applies; `path` an element path without
+    values.
+    """
+
+    text: str
+    file: str = ""
+    line: int = 0
+    column: int = 0
+    path: str = ""
+    rule: str = ""
+    code: str = ""
+
+    def __str__(self) -> str:
+        place = self.file
+        if self.line:
+            place += f":{self.line}" if place else f"line {self.line}"
+            place += f":{self.column}" if self.column else ""
+        parts = [part for part in (place, self.path, self.rule, self.text) if part]
+        return ": ".join(parts)
+
+
+class BrokerError(Exception):
+    """Root of all errors that the broker raises on purpose.
+
+    `reason` is an XÖV reason code; the text never holds a personal value.
+    """
+
+    reason = "S999"
+
+    def __init__(
+        self, text: str = "", *, reason: str = "", findings: Sequence[Finding] = ()
+    ) -> None:
+        """Say what was found, where and what to do; `findings` holds the single places."""
+        super().__init__(text or (type(self).__doc__ or "").splitlines()[0])
+        self.reason = reason or self.reason
+        self.findings = tuple(findings)
+
+
+class ConfigError(BrokerError):
+    """The configuration has findings; nothing was started or changed."""
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *map(str, self.findings)])
+
+
+class Refusal(BrokerError):
+    """The bytes were not accepted; the sender still owns them."""
+
+
+class NotXml(Refusal):
+    """The bytes are not a well-formed XML document with a readable message head."""
+
+    reason = "X000"
+
+
+class Forbidden(Refusal):
+    """The document uses a construct or a size that the broker does not take."""
+
+    reason = "X000"
+
+
+class NotAllowed(Refusal):
+    """Whoever sends this may not send here."""
+
+    reason = "T010"
+
+
+class Conflict(Refusal):
+    """A message with this id was accepted before with other bytes."""
+
+    reason = "S050"
+
+
+class MessageError(BrokerError):
+    """The message is accepted and can never succeed by itself."""
+
+
+class UnknownStandard(MessageError):
+    """No standard of this installation has this root namespace."""
+
+    reason = "V001"
+
+
+class SchemaViolation(MessageError):
+    """The message does not follow the schema of its standard."""
+
+    reason = "X001"
+
+
+class VersionExpired(MessageError):
+    """The version of the standard is not, or no longer, in force."""
+
+    reason = "V000"
+
+
+class NoRoute(MessageError):
+    """No route takes this message: the recipient is not served here."""
+
+    reason = "T080"
+
+
+class SenderNotAllowed(MessageError):
+    """The author in the message head does not belong to the party that sent it."""
+
+    reason = "T010"
+
+
+class TestMessage(MessageError):
+    """A test message met a productive channel, or a real one a test channel."""
+
+    __test__ = False
+    reason = "S102"
+
+
+class ConversionFailed(MessageError):
+    """The adapter could not convert the message."""
+
+
+class UnknownCode(ConversionFailed):
+    """A code of the message is in no code list of the adapter."""
+
+    reason = "S011"
+
+
+class Refused(MessageError):
+    """The procedure looked at the message and said no."""
+
+
+class SchemaMissing(BrokerError):
+    """The standard is known, this version is not installed; the message waits in a state of its
+    own.
+    """
+
+    reason = "V000"
+
+
+class DeliveryUnclear(BrokerError):
+    """A send without a known outcome, on a channel that does not recognise repeats."""
+
+
+class ReplyError(BrokerError):
+    """An answer of a procedure that matches no delivery or cannot be turned into XÖV."""
+
+
+class StoreError(BrokerError):
+    """The store cannot be used."""
+
+
+class ChannelError(BrokerError):
+    """The other side certainly did not accept it; a later attempt may succeed."""
+
+
+class Unreachable(ChannelError):
+    """The other side could not be reached."""
+
+
+class Busy(ChannelError):
+    """The other side asked to come back later."""

@@ -1,0 +1,225 @@
+"""Settings of the process: environment variables, each with a default, so that none is needed."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from broker.errors import ConfigError, Finding
+from broker.fields import Field
+from broker.values import closest, default, read, sized
+
+PREFIX = "XOEV_BROKER_"
+
+FIELDS = (
+    Field("routes", "path", "the routing table", "routes.yaml"),
+    Field("adapters", "text", "folders with adapters, separated by `:`", "adapters"),
+    Field("schemas", "path", "folder with the standards", "schemas/xoev"),
+    Field("state", "path", "folder for everything that the broker writes", "var"),
+    Field(
+        "store",
+        "text",
+        "database as an SQLAlchemy URL; `{state}` is the state folder",
+        "sqlite:///{state}/broker.sqlite",
+    ),
+    Field(
+        "store_file",
+        "secret_file",
+        "file that holds the database URL, used instead of `store`; for a URL with a password",
+        "",
+    ),
+    Field("site_key", "text", "key file that payloads are sealed with", "{state}/site.key"),
+    Field(
+        "listen",
+        "text",
+        "address and port of the HTTP intake; empty turns it off",
+        "127.0.0.1:8017",
+    ),
+    Field("max_message", "number", "largest message that is accepted", "64 MB"),
+    Field("xml_threads", "number", "threads that check and convert; 0 is one for each core", "0"),
+    Field("senders", "number", "threads that deliver, over all channels", "32"),
+    Field("batch", "number", "most messages that are prepared in one commit", "50"),
+    Field("held_limit", "seconds", "how long a message waits for a missing schema", "30d"),
+    Field("poll", "seconds", "pause between two looks into folders and tables", "1s"),
+    Field("drain", "seconds", "time to finish what is in hand at a stop", "20s"),
+    Field(
+        "log_level",
+        "choice",
+        "the least urgent lines that are logged",
+        "info",
+        choices=("debug", "info", "warning", "error"),
+    ),
+    Field(
+        "log_format",
+        "choice",
+        "lines for machines or for people",
+        "json",
+        choices=("json", "console"),
+    ),
+)
+
+#: These must be at least so much.
+_LEAST: Mapping[str, float] = {
+    "max_message": 1024,
+    "senders": 1,
+    "batch": 1,
+    "poll": 0.01,
+    "held_limit": 1,
+}
+#: These are secret or hold a secret, so that a finding does not repeat them.
+_SECRET = ("store", "store_file")
+#: These may be empty.
+_OPTIONAL = ("listen", "store_file")
+
+_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})", re.ASCII)
+_PORTS = 65536
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says; the fields are described in FIELDS.
+
+    Relative paths are relative to the working folder. Durations are seconds, sizes bytes.
+    """
+
+    routes: Path
+    adapters: tuple[Path, ...]
+    schemas: Path
+    state: Path
+    store: str
+    store_file: Path | None
+    site_key: Path
+    listen: str
+    max_message: int
+    xml_threads: int
+    senders: int
+    batch: int
+    held_limit: float
+    poll: float
+    drain: float
+    log_level: str
+    log_format: str
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str]) -> Settings:
+        """Return the settings; raises ConfigError with all findings, unknown names among them."""
+        findings = _unknown(environ)
+        values = {field.name: _value(field, environ, findings) for field in FIELDS}
+        _check(values, environ, findings)
+        if findings:
+            raise ConfigError("the settings in the environment cannot be used", findings=findings)
+        return cls(**_resolved(values))
+
+    @property
+    def address(self) -> tuple[str, int] | None:
+        """Host and port to listen on, or None where HTTP is turned off."""
+        found = _LISTEN.fullmatch(self.listen)
+        return (found[1].strip("[]"), int(found[2])) if found else None
+
+    @property
+    def threads(self) -> int:
+        """How many XML threads to start: as set, or one for each core that this process may use."""
+        return self.xml_threads or len(os.sched_getaffinity(0))
+
+    def database(self) -> str:
+        """Return the URL of the store; reads `store_file` where it is set. Raises ConfigError."""
+        if self.store_file is None:
+            return self.store
+        try:
+            text = self.store_file.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            name = variable("store_file")
+            raise ConfigError(f"{name}: the file cannot be read, check the path") from error
+        return text
+
+
+def variable(name: str) -> str:
+    """Return the environment variable of a field."""
+    return PREFIX + name.upper()
+
+
+def _unknown(environ: Mapping[str, str]) -> list[Finding]:
+    names = [variable(field.name) for field in FIELDS]
+    return [
+        Finding(f"unknown setting{closest(name, names)}", file=name)
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in names
+    ]
+
+
+def _value(field: Field, environ: Mapping[str, str], findings: list[Finding]) -> Any:
+    name = variable(field.name)
+    text = environ.get(name, field.default or "")
+    if not text:
+        if field.name not in _OPTIONAL:
+            findings.append(Finding("is empty, unset it to get the default", file=name))
+        return None
+    try:
+        return read(field, text, Path())
+    except ConfigError as error:
+        findings.append(Finding(f"{_shown(field.name, text)}, needed is {error}", file=name))
+        return default(field, Path())
+
+
+def _shown(name: str, text: str) -> str:
+    return "cannot be used" if name in _SECRET else f'is "{text}"'
+
+
+def _check(values: dict[str, Any], environ: Mapping[str, str], findings: list[Finding]) -> None:
+    for name, least in _LEAST.items():
+        if values[name] is not None and values[name] < least:
+            findings.append(Finding(f"must be at least {least:g}", file=variable(name)))
+    listen = values["listen"]
+    if listen is not None and not _reachable(listen):
+        text = f'is "{listen}", needed is an address with a port such as 127.0.0.1:8017'
+        findings.append(Finding(text, file=variable("listen")))
+    if environ.get(variable("store")) and environ.get(variable("store_file")):
+        text = f"cannot be set together with {variable('store')}"
+        findings.append(Finding(text, file=variable("store_file")))
+
+
+def _reachable(listen: str) -> bool:
+    found = _LISTEN.fullmatch(listen)
+    return found is not None and int(found[2]) < _PORTS
+
+
+def _resolved(values: dict[str, Any]) -> dict[str, Any]:
+    state = str(values["state"])
+    folders = tuple(Path(part) for part in values["adapters"].split(os.pathsep) if part)
+    return values | {
+        "adapters": folders,
+        "store": values["store"].replace("{state}", state),
+        "site_key": Path(values["site_key"].replace("{state}", state)),
+        "listen": values["listen"] or "",
+    }
+
+
+def reference() -> str:
+    """Return the reference page of all settings as Markdown."""
+    lines = [
+        "# Settings",
+        "",
+        "<!-- Generated from broker/settings.py; do not edit. -->",
+        "",
+        "Environment variables of the process. None of them is needed: a fresh checkout runs with",
+        "the defaults. Relative paths are relative to the working folder. Durations are written as",
+        "`30s`, `5m`, `1h` or `3d`, sizes as `64 MB`. A name with this prefix that is not in the",
+        "list is an error at start. Duplicates are recognised for ever; there is no setting",
+        "for it.",
+        "",
+        "| variable | what it sets | type | default |",
+        "|---|---|---|---|",
+    ]
+    lines += [_row(field) for field in FIELDS]
+    return "\n".join(lines) + "\n"
+
+
+def _row(field: Field) -> str:
+    kind = " or ".join(f"`{choice}`" for choice in field.choices) or field.kind.replace("_", " ")
+    kind = "size" if sized(field) else kind
+    given = f"`{field.default}`" if field.default else "empty"
+    return f"| `{variable(field.name)}` | {field.help} | {kind} | {given} |"

@@ -1,0 +1,114 @@
+"""Texts of declared fields turned into values; used for routes.yaml and for the environment."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+
+from broker.errors import ConfigError
+from broker.fields import Field, Kind
+
+Value = str | Path | float | int | bool | tuple[str, ...] | None
+
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_BYTES = {"": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
+_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhd])", re.ASCII)
+_SIZE = re.compile(r"(\d{1,15})(?: ?(KB|MB|GB))?", re.ASCII)
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+
+
+def seconds(text: str) -> float:
+    """Return a duration such as `30s`, `5m`, `1h`, `3d` or `0` in seconds."""
+    found = _DURATION.fullmatch(text)
+    if found:
+        return float(found[1]) * _SECONDS[found[2]]
+    if text == "0":
+        return 0.0
+    raise ConfigError("a duration such as 30s, 5m, 1h or 3d")
+
+
+def number(text: str) -> int:
+    """Return a whole number."""
+    if not re.fullmatch(r"\d{1,15}", text, re.ASCII):
+        raise ConfigError("a whole number")
+    return int(text)
+
+
+def size(text: str) -> int:
+    """Return a number of bytes; `64 MB` means 64 times 1024 times 1024."""
+    found = _SIZE.fullmatch(text)
+    if not found:
+        raise ConfigError("a size such as 64 MB")
+    return int(found[1]) * _BYTES[found[2] or ""]
+
+
+def sized(field: Field) -> bool:
+    """Whether a number is a size in bytes: its default is written as one, such as `64 MB`."""
+    return field.kind == "number" and (field.default or "").endswith("B")
+
+
+def decimal(text: str) -> float:
+    """Return a number such as `2` or `1.5`."""
+    if not re.fullmatch(r"\d{1,9}(\.\d{1,9})?", text, re.ASCII):
+        raise ConfigError("a number such as 2 or 1.5")
+    return float(text)
+
+
+def truth(text: str) -> bool:
+    """Return whether the text is `true`; anything but `true` and `false` is an error."""
+    if text not in ("true", "false"):
+        raise ConfigError("true or false")
+    return text == "true"
+
+
+def url(text: str) -> str:
+    """Return an absolute URL as written."""
+    if not _URL.fullmatch(text):
+        raise ConfigError("a URL with its scheme, such as https://host/path")
+    return text
+
+
+_READERS: Mapping[Kind, Callable[[str], Value]] = {
+    "seconds": seconds,
+    "number": number,
+    "bool": truth,
+    "url": url,
+    "list": lambda text: (text,),
+}
+
+
+def read(field: Field, text: str, folder: Path) -> Value:
+    """Return the value of a field's text; paths are relative to `folder`.
+
+    Raises ConfigError whose text is what would be needed instead, without what was found.
+    """
+    if field.kind == "text":
+        return text
+    if field.kind in ("path", "secret_file"):
+        return folder / text
+    if field.kind == "choice":
+        return _choice(field, text)
+    if sized(field):
+        return size(text)
+    return _READERS[field.kind](text)
+
+
+def default(field: Field, folder: Path) -> Value:
+    """Return the value of a field that is not given."""
+    if field.default is None:
+        return () if field.kind == "list" else None
+    return read(field, field.default, folder)
+
+
+def _choice(field: Field, text: str) -> str:
+    if text not in field.choices:
+        raise ConfigError(f"one of {', '.join(field.choices)}{closest(text, field.choices)}")
+    return text
+
+
+def closest(word: str, choices: Collection[str]) -> str:
+    """Return `, did you mean "x"?` for the choice most like the word, or nothing."""
+    found = difflib.get_close_matches(word, choices, n=1)
+    return f', did you mean "{found[0]}"?' if found else ""

@@ -1,0 +1,159 @@
+"""Settings from the environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from broker.errors import ConfigError
+from broker.settings import FIELDS, Settings, reference, variable
+
+
+def findings(**environ: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        Settings.load({variable(name): value for name, value in environ.items()})
+    return [str(finding) for finding in caught.value.findings]
+
+
+def test_a_fresh_checkout_needs_no_settings() -> None:
+    assert Settings.load({}) == Settings(
+        routes=Path("routes.yaml"),
+        adapters=(Path("adapters"),),
+        schemas=Path("schemas/xoev"),
+        state=Path("var"),
+        store="sqlite:///var/broker.sqlite",
+        store_file=None,
+        site_key=Path("var/site.key"),
+        listen="127.0.0.1:8017",
+        max_message=64 * 1024 * 1024,
+        xml_threads=0,
+        senders=32,
+        batch=50,
+        held_limit=30 * 86400.0,
+        poll=1.0,
+        drain=20.0,
+        log_level="info",
+        log_format="json",
+    )
+
+
+def test_every_field_is_a_setting() -> None:
+    assert [field.name for field in FIELDS] == list(Settings.__slots__)
+
+
+def test_other_variables_are_left_alone() -> None:
+    assert Settings.load({"PATH": "/bin", "XOEV": "x"}) == Settings.load({})
+
+
+def test_the_store_and_the_key_lie_in_the_state_folder() -> None:
+    settings = Settings.load({"XOEV_BROKER_STATE": "/srv/broker"})
+
+    assert settings.store == "sqlite:////srv/broker/broker.sqlite"
+    assert settings.site_key == Path("/srv/broker/site.key")
+
+
+def test_several_folders_hold_adapters() -> None:
+    settings = Settings.load(
+        {"XOEV_BROKER_ADAPTERS": os.pathsep.join(["adapters", "/srv/private"])}
+    )
+
+    assert settings.adapters == (Path("adapters"), Path("/srv/private"))
+
+
+def test_an_empty_address_turns_http_off() -> None:
+    assert Settings.load({"XOEV_BROKER_LISTEN": ""}).address is None
+
+
+@pytest.mark.parametrize(
+    ("listen", "address"),
+    [
+        ("127.0.0.1:8017", ("127.0.0.1", 8017)),
+        ("[::1]:0", ("::1", 0)),
+        ("localhost:80", ("localhost", 80)),
+    ],
+)
+def test_the_address_is_host_and_port(listen: str, address: tuple[str, int]) -> None:
+    assert Settings.load({"XOEV_BROKER_LISTEN": listen}).address == address
+
+
+@pytest.mark.parametrize("listen", ["8017", "localhost", "localhost:70000", "::1:80", "a b:80"])
+def test_an_address_without_a_port_is_a_finding(listen: str) -> None:
+    assert findings(listen=listen) == [
+        f'XOEV_BROKER_LISTEN: is "{listen}", needed is an address with a port such as'
+        " 127.0.0.1:8017"
+    ]
+
+
+def test_threads_are_as_set() -> None:
+    assert Settings.load({"XOEV_BROKER_XML_THREADS": "3"}).threads == 3
+
+
+def test_threads_follow_the_cores() -> None:
+    assert Settings.load({}).threads == len(os.sched_getaffinity(0))
+
+
+def test_all_findings_come_at_once() -> None:
+    assert findings(batch="many", poll="soon", senders="0", log_level="inof", btach="1") == [
+        'XOEV_BROKER_BTACH: unknown setting, did you mean "XOEV_BROKER_BATCH"?',
+        'XOEV_BROKER_BATCH: is "many", needed is a whole number',
+        'XOEV_BROKER_POLL: is "soon", needed is a duration such as 30s, 5m, 1h or 3d',
+        'XOEV_BROKER_LOG_LEVEL: is "inof", needed is one of debug, info, warning, error,'
+        ' did you mean "info"?',
+        "XOEV_BROKER_SENDERS: must be at least 1",
+    ]
+
+
+def test_sizes_have_a_unit_or_are_bytes() -> None:
+    sizes = [
+        Settings.load({"XOEV_BROKER_MAX_MESSAGE": text}).max_message
+        for text in ("2 GB", "2MB", "4 KB", "5000")
+    ]
+
+    assert sizes == [2 << 30, 2 << 20, 4096, 5000]
+
+
+def test_a_size_without_a_number_is_a_finding() -> None:
+    assert findings(max_message="large") == [
+        'XOEV_BROKER_MAX_MESSAGE: is "large", needed is a size such as 64 MB'
+    ]
+
+
+def test_an_empty_setting_is_a_finding() -> None:
+    assert findings(batch="") == ["XOEV_BROKER_BATCH: is empty, unset it to get the default"]
+
+
+def test_the_store_url_can_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "store.url"
+    file.write_text("postgresql+psycopg://broker:geheim@localhost/broker\n")
+    settings = Settings.load({"XOEV_BROKER_STORE_FILE": str(file)})
+
+    assert settings.database() == "postgresql+psycopg://broker:geheim@localhost/broker"
+
+
+def test_without_a_file_the_store_url_is_as_set() -> None:
+    assert Settings.load({}).database() == "sqlite:///var/broker.sqlite"
+
+
+def test_a_missing_store_file_is_an_error_without_its_content(tmp_path: Path) -> None:
+    settings = Settings.load({"XOEV_BROKER_STORE_FILE": str(tmp_path / "gone")})
+    with pytest.raises(ConfigError) as caught:
+        settings.database()
+
+    assert str(caught.value) == "XOEV_BROKER_STORE_FILE: the file cannot be read, check the path"
+
+
+def test_two_places_for_the_store_url_are_one_too_many() -> None:
+    assert findings(store="sqlite:///a", store_file="b") == [
+        "XOEV_BROKER_STORE_FILE: cannot be set together with XOEV_BROKER_STORE"
+    ]
+
+
+def test_the_reference_has_a_row_for_every_setting() -> None:
+    page = reference()
+
+    for field in FIELDS:
+        assert f"| `{variable(field.name)}` | {field.help} |" in page
+    assert "| `XOEV_BROKER_BATCH` | most messages" in page
+    assert "number | `50` |" in page
