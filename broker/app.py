@@ -1,0 +1,147 @@
+"""Builds a broker from settings and routes: the only place that knows every class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from broker.catalog import Catalog
+from broker.channels.channel import Channel, Declared
+from broker.channels.directory import Directory
+from broker.channels.rest import Rest
+from broker.channels.soap import Soap
+from broker.channels.table import Table as TableChannel
+from broker.config.load import load
+from broker.config.tables import Known
+from broker.document import Limits
+from broker.errors import ConfigError, Finding, StoreError
+from broker.fields import Field
+from broker.journal.vault import Vault
+from broker.pipeline import Site
+from broker.routes import RoutingTable
+from broker.settings import Settings, variable
+from broker.stores.contract import Store
+from broker.stores.sqlite import SqliteStore
+from broker.xoev.standards import Standards
+
+Kinds = Mapping[str, type[Channel]]
+
+#: Every kind of channel that routes.yaml may name.
+KINDS: Kinds = {
+    "directory": Directory,
+    "rest": Rest,
+    "soap": Soap,
+    "table": TableChannel,
+}
+_SQLITE = "sqlite:///"
+
+
+class App:
+    """A broker that was put together; see `pipeline.Broker` for what the steps use of it."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        broken: Callable[[StoreError], None] | None = None,
+        kinds: Kinds = KINDS,
+    ) -> None:
+        """Load the configuration, then open the store.
+
+        `broken` is told when the store can no longer be used. Raises ConfigError with all findings,
+        StoreError.
+        """
+        self.settings = settings
+        self._environ = environ
+        self._kinds = kinds
+        self._site = load_site(settings, environ, kinds)
+        self.vault = Vault.open(settings.site_key)
+        self.store: Store = open_store(settings, broken or _ignored)
+
+    @property
+    def site(self) -> Site:
+        """The configuration in force."""
+        return self._site
+
+    def reload(self) -> Site:
+        """Load routes, adapters and standards anew and put them in force together.
+
+        Raises ConfigError; then everything stays as it was.
+        """
+        old, self._site = self._site, load_site(self.settings, self._environ, self._kinds)
+        for channel in old.channels.values():
+            channel.close()
+        return self._site
+
+    def close(self) -> None:
+        """Close channels and store."""
+        for channel in self._site.channels.values():
+            channel.close()
+        self.store.close()
+
+
+def load_site(settings: Settings, environ: Mapping[str, str], kinds: Kinds = KINDS) -> Site:
+    """Return the configuration that the settings point to, checked as a whole.
+
+    Raises ConfigError with all findings of routes.yaml and the standards. A broken adapter is no
+    error by itself:
+    it is missing, and only its own routes have a finding.
+    """
+    standards = load_standards(settings)
+    catalog = Catalog.load(settings.adapters)
+    table = load(settings.routes, known(catalog, standards, kinds), environ)
+    channels = {name: build(declared, kinds) for name, declared in table.channels.items()}
+    replies: dict[str, tuple[str, ...]] = {}
+    for route in table.routes:
+        if route.adapter not in replies.get(route.channel, ()):
+            replies[route.channel] = (*replies.get(route.channel, ()), route.adapter)
+    return Site(RoutingTable(table), catalog, standards, channels, replies)
+
+
+def load_standards(settings: Settings) -> Standards:
+    """Return the standards, compiled on this thread: first compiles in parallel threads fail now
+    and then.
+    """
+    standards = Standards.load(settings.schemas, Limits(large=settings.max_message))
+    standards.compile_all()
+    return standards
+
+
+def known(catalog: Catalog, standards: Standards, kinds: Kinds = KINDS) -> Known:
+    """Return what routes.yaml may name here."""
+    return Known(
+        kinds=kind_fields(kinds),
+        adapters=catalog.names,
+        accepts={name: catalog.accepts(name) for name in catalog.names},
+        standards=[
+            f"{name}/{version}"
+            for name in standards.names()
+            for version in standards.versions(name)
+        ],
+    )
+
+
+def kind_fields(kinds: Kinds = KINDS) -> dict[str, tuple[Field, ...]]:
+    """Return the fields of every kind of channel, the common ones among them."""
+    return {name: (*kind.fields, *kind.COMMON) for name, kind in kinds.items()}
+
+
+def build(declared: Declared, kinds: Kinds = KINDS) -> Channel:
+    """Return a channel as declared; it does not connect yet."""
+    return kinds[declared.kind](declared)
+
+
+def open_store(settings: Settings, broken: Callable[[StoreError], None]) -> Store:
+    """Open the store that the settings name."""
+    url = settings.database()
+    if not url.startswith(_SQLITE):
+        name = variable("store")
+        raise ConfigError(
+            "the settings in the environment cannot be used",
+            findings=[Finding(f"{name}: only a URL that starts with {_SQLITE} can be used")],
+        )
+    return SqliteStore(Path(url.removeprefix(_SQLITE)), broken)
+
+
+def _ignored(_error: StoreError) -> None:
+    """A command that ends with the error anyway has nobody to tell."""

@@ -1,0 +1,148 @@
+"""Takes messages and replies over: a positive answer is given only after the commit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from broker.adapter import Correlation
+from broker.answers import reply_birth
+from broker.channels.channel import Incoming
+from broker.errors import Conflict, MessageError, Refusal, ReplyError, SenderNotAllowed
+from broker.journal.birth import birth
+from broker.journal.trail import Fact, Trail, entry
+from broker.journal.vault import salted
+from broker.message import Direction, Message, Receipt, new_id, now
+from broker.pipeline import Broker, Site, adapter
+from broker.stores.contract import Accepted, Birth, Refused, Row, Way
+
+
+class Intake:
+    """Accepts what channels bring. Thread-safe."""
+
+    def __init__(self, broker: Broker) -> None:
+        """Take the broker whose store keeps it."""
+        self._broker = broker
+
+    def accept(self, body: bytes, party: str, via: str) -> Receipt:
+        """Accept one message of an authenticated party; return after the commit.
+
+        Raises Refusal, after the bytes and the reason were kept, where nothing was accepted.
+        """
+        try:
+            message, future = self.begin(body, party)
+            return self.finish(message, future.result())
+        except Refusal as error:
+            self.refuse(body, party, via, error).result()
+            raise
+
+    def begin(self, body: bytes, party: str) -> tuple[Message, Future[Accepted]]:
+        """Parse and hand to the store without waiting; give the result to `finish`.
+
+        Raises Refusal where no head can be read.
+        """
+        site = self._broker.site
+        document = site.standards.parse(body)
+        envelope = site.standards.envelope(document)
+        message = Message(new_id(), Direction.REQUEST, envelope, body, party, now())
+        way = _way(site, message)
+        trail = Trail(message.id)
+        name = envelope.uuid or hashlib.sha256(body).hexdigest()
+        made = birth(self._broker.vault, message, ("message", party, name), way, trail, "accepted")
+        return message, self._broker.store.accept(made)
+
+    def finish(self, message: Message, accepted: Accepted) -> Receipt:
+        """Return the receipt of a committed message; the same one for a repeat.
+
+        Raises Conflict where the id was used before with other bytes.
+        """
+        if accepted.verdict == "conflict":
+            raise Conflict(
+                "a message with this id was accepted before with other bytes "
+                f"(as {accepted.id}); give a changed message a new id"
+            )
+        repeated = accepted.verdict == "duplicate"
+        if repeated:
+            line = entry(accepted.id, "repeated", party=message.party)
+            self._broker.store.note([line]).result()
+        digest = hashlib.sha256(message.body).hexdigest()
+        return Receipt(accepted.id, digest, accepted.received, repeated)
+
+    def refuse(self, body: bytes, party: str, via: str, error: Refusal) -> Future[None]:
+        """Keep what was not accepted, with the reason, apart from the messages."""
+        vault, id = self._broker.vault, new_id()
+        key = vault.new_key()
+        payload = vault.seal(key, id, "original", body)
+        facts: dict[str, Fact] = {"reason": error.reason, "error": str(error)}
+        digest = salted(payload, body)
+        line = entry(
+            "", "refused", party=party, via=via, name=id, size=len(body), digest=digest, **facts
+        )
+        refused = Refused(
+            id, party, via, error.reason, str(error), now(), key.wrapped, payload, (line,)
+        )
+        return self._broker.store.refuse(refused)
+
+    def reply(self, channel: str, incoming: Incoming) -> list[str]:
+        """Take over what a procedure sent, split into single replies; return their ids after the
+        commit.
+
+        A reply that matches nothing becomes a dead letter, it is never guessed.
+        """
+        births = self._replies(channel, incoming)
+        futures = [self._broker.store.accept(made) for made in births]
+        return [future.result().id for future in futures]
+
+    def _replies(self, channel: str, incoming: Incoming) -> list[Birth]:
+        site = self._broker.site
+        names = site.adapters_of(channel)
+        try:
+            if len(names) != 1:
+                raise ReplyError(
+                    f"the channel {channel} has {len(names)} adapters, a reply needs one"
+                )
+            parts: Sequence[bytes] = adapter(site, names[0]).replies(incoming.body)
+        except ReplyError as error:
+            return [self._reply(channel, incoming.name, incoming.body, 0, None, error)]
+        return [
+            self._correlated(channel, names[0], incoming.name, part, number)
+            for number, part in enumerate(parts)
+        ]
+
+    def _correlated(self, channel: str, name: str, source: str, part: bytes, number: int) -> Birth:
+        try:
+            found = adapter(self._broker.site, name).correlate(part)
+            request = self._request(channel, found)
+        except ReplyError as error:
+            return self._reply(channel, source, part, number, None, error)
+        if found.number and found.number != request.number:
+            line = entry(request.id, "numbered", number=found.number)
+            self._broker.store.learn(request.id, found.number, [line]).result()
+        return self._reply(channel, source, part, number, request, None)
+
+    def _request(self, channel: str, found: Correlation) -> Row:
+        request = self._broker.store.correlate(channel, found.reference, found.number)
+        if request is None:
+            raise ReplyError("the reply matches no delivery over this channel")
+        return request
+
+    def _reply(
+        self, channel: str, source: str, part: bytes, number: int, request: Row | None,
+        error: ReplyError | None,
+    ) -> Birth:  # fmt: skip
+        identity = ("reply", channel, source, str(number), hashlib.sha256(part).hexdigest())
+        return reply_birth(self._broker, part, channel, identity, request, error)
+
+
+def _way(site: Site, message: Message) -> Way:
+    table, envelope = site.table, message.envelope
+    try:
+        if not table.owns(message.party, envelope.sender.key):
+            raise SenderNotAllowed("the author of this message is no key of the party that sent it")
+        route = table.judge(envelope, message.party)
+    except MessageError as error:
+        return Way(table=table.table.digest, reason=error.reason, error=str(error))
+    return Way(
+        route.name, table.table.digest, route.adapter, route.channel, ordered=route.order_by_case
+    )

@@ -1,0 +1,164 @@
+"""The table of contents: what happens to a message, in order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from broker.adapter import Adapter
+from broker.catalog import Catalog
+from broker.channels.channel import Channel, Found, Mark, Prepared, Sent
+from broker.document import Document
+from broker.errors import (
+    DeliveryUnclear,
+    NoRoute,
+    Refusal,
+    ReplyError,
+    SchemaViolation,
+    SenderNotAllowed,
+    TestMessage,
+    Unreachable,
+)
+from broker.journal.trail import Trail
+from broker.journal.vault import Vault
+from broker.message import Envelope, Facts
+from broker.routes import RoutingTable
+from broker.stores.contract import Job, Row, Store
+from broker.xoev.standards import Standards
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What a reload replaces as a whole: routes, adapters, standards and channels that fit
+    together.
+    """
+
+    table: RoutingTable
+    catalog: Catalog
+    standards: Standards
+    channels: Mapping[str, Channel]
+    replies: Mapping[str, tuple[str, ...]]
+
+    def adapters_of(self, channel: str) -> tuple[str, ...]:
+        """Return the adapters of the routes over a channel: a reply over it needs exactly one."""
+        return self.replies.get(channel, ())
+
+
+class Broker(Protocol):
+    """What the steps need; `app.py` builds it."""
+
+    store: Store
+    vault: Vault
+
+    @property
+    def site(self) -> Site:
+        """The configuration in force; read it once per step."""
+
+
+def prepare(job: Job, body: bytes, broker: Broker, trail: Trail) -> bytes:
+    """Judge a request and turn it into what the procedure takes."""
+    site = broker.site
+    document = site.standards.parse(body)
+    validated(site, document, job, trail)
+    allowed(site, job)
+    converted = adapter(site, job.adapter).to_legacy(document, facts(job))
+    trail.note("converted", adapter=job.adapter, size=len(converted))
+    return converted
+
+
+def deliver(job: Job, body: bytes, broker: Broker, trail: Trail, mark: Mark) -> Sent:
+    """Hand it over once in effect."""
+    carrier = channel(broker.site, job.channel)
+    if job.doubt and (sent := asked(carrier, job)):
+        return sent
+    test = job.envelope.test is not None
+    kind = job.envelope.kind
+    return carrier.send(Prepared(job.id, job.reference, kind, body, test, job.attempts), mark)
+
+
+def answer(
+    job: Job, body: bytes, request: Row, broker: Broker, trail: Trail
+) -> tuple[bytes, Envelope]:
+    """Turn a procedure's reply into the XÖV message that its sender waits for."""
+    site = broker.site
+    converted = adapter(site, request.adapter).to_xoev(body, reply_facts(job, body, request))
+    trail.note("converted", adapter=request.adapter, size=len(converted))
+    try:
+        document = site.standards.parse(converted)
+        envelope = site.standards.envelope(document)
+        artefact = site.standards.validate(document, envelope, job.received)
+    except (Refusal, SchemaViolation) as error:
+        text = f"the answer made by {request.adapter} is not valid: {error}"
+        raise ReplyError(text, reason=error.reason, findings=error.findings) from error
+    trail.note("validated", artefact=artefact.name, artefact_digest=artefact.digest,
+               profile=artefact.profile, kind=envelope.kind, uuid=envelope.uuid)  # fmt: skip
+    return converted, envelope
+
+
+def validated(site: Site, document: Document, job: Job, trail: Trail) -> None:
+    """Judge by the schema in force at the receipt; raise what the standards raise."""
+    artefact = site.standards.validate(document, job.envelope, job.received)
+    trail.note("validated", artefact=artefact.name, artefact_digest=artefact.digest,
+               profile=artefact.profile)  # fmt: skip
+
+
+def allowed(site: Site, job: Job) -> None:
+    """Refuse what has no route, a foreign author, or the wrong test flag for its channel."""
+    if not job.route:
+        error = SenderNotAllowed if job.reason == SenderNotAllowed.reason else NoRoute
+        raise error(job.error, reason=job.reason)
+    test = channel(site, job.channel).test
+    if test and job.envelope.test is None:
+        raise TestMessage("a real message has no way into the test channel of this route")
+    if job.envelope.test is not None and not test:
+        raise TestMessage("a test message has no way into a productive procedure")
+
+
+def asked(carrier: Channel, job: Job) -> Sent | None:
+    """Ask the other side about an attempt that was cut off; None means: send it (again)."""
+    found = carrier.find(job.id)
+    if found is Found.THERE:
+        return Sent("found at the other side after an interruption")
+    if found is Found.UNKNOWN and not carrier.repeats:
+        raise DeliveryUnclear(
+            "the process ended in the middle of sending and this procedure cannot be asked; "
+            "look there, then settle it with: xoev-broker settle"
+        )
+    return None
+
+
+def adapter(site: Site, name: str) -> Adapter:
+    """Return an adapter; one that is not there now may be there after a repair."""
+    if not site.catalog.has(name):
+        raise Unreachable(f"the adapter {name} is not loaded; see xoev-broker adapters list")
+    return site.catalog.get(name)
+
+
+def channel(site: Site, name: str) -> Channel:
+    """Return a channel; one that is not there now may be there after a repair."""
+    if name not in site.channels:
+        raise Unreachable(f"the channel {name} is not in routes.yaml; see xoev-broker check")
+    return site.channels[name]
+
+
+def facts(job: Job) -> Facts:
+    """Return what an adapter may know about a request beyond its bytes."""
+    head = job.envelope
+    return Facts(job.reference, job.id, job.received, head.recipient, head.sender, test=head.test)
+
+
+def reply_facts(job: Job, body: bytes, request: Row) -> Facts:
+    """Return what an adapter may know about a reply: leser and autor are swapped."""
+    head = request.envelope
+    return Facts(
+        reference=request.reference,
+        message=job.id,
+        received=job.received,
+        reader=head.sender,
+        author=head.recipient,
+        answered=head,
+        test=head.test,
+        digest=hashlib.sha256(request.reference.encode() + body).hexdigest(),
+    )

@@ -1,0 +1,120 @@
+"""Looks for what channels bring in: messages of parties and replies of procedures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event, Thread
+
+from broker.channels.channel import Channel, Incoming, Verdict
+from broker.errors import BrokerError, ChannelError, Refusal
+from broker.intake import Intake
+from broker.logs import get
+from broker.message import Message
+from broker.pipeline import Broker
+from broker.stores.contract import Accepted
+
+#: Channels are looked at side by side, so that a hanging share delays no other.
+THREADS = 64
+
+
+class Poller:
+    """Asks every receiving channel again and again until it is stopped."""
+
+    def __init__(
+        self, broker: Broker, intake: Intake, wake: Callable[[], None], seconds: float
+    ) -> None:
+        """Take what accepts, whom to rouse afterwards, and the pause between two looks."""
+        self._broker = broker
+        self._intake = intake
+        self._wake = wake
+        self._seconds = seconds
+        self._stopping = Event()
+        self._running: dict[str, Future[None]] = {}
+        self._disturbed: set[str] = set()
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="poller")
+        self._thread = Thread(target=self._run, name="poller", daemon=True)
+        self._log = get()
+
+    def start(self) -> None:
+        """Begin to look."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Look no more; what is being taken over is finished."""
+        self._stopping.set()
+        self._thread.join()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            for name, channel in self._broker.site.channels.items():
+                if channel.receives:
+                    self._start(name, channel)
+            self._stopping.wait(self._seconds)
+
+    def _start(self, name: str, channel: Channel) -> None:
+        running = self._running.get(name)
+        if running is None or running.done():
+            self._running[name] = self._pool.submit(self._look, channel)
+
+    def _look(self, channel: Channel) -> None:
+        try:
+            while not self._stopping.is_set() and self.look(channel):
+                pass
+        except ChannelError as error:
+            self._strength(channel.name, False, str(error))
+        except BrokerError as error:
+            self._log.error("failed", channel=channel.name, error=str(error))
+        except Exception as error:  # noqa: BLE001 - one channel must not end all looking
+            self._log.error("failed", channel=channel.name, error=type(error).__name__)
+        else:
+            self._strength(channel.name, True, "")
+
+    def look(self, channel: Channel) -> int:
+        """Take over what is there now; return how much it was."""
+        found = list(channel.receive())
+        self._accept(channel, [incoming for incoming in found if incoming.role == "message"])
+        for incoming in found:
+            if incoming.role == "reply":
+                ids = self._intake.reply(channel.name, incoming)
+                channel.settle(incoming, Verdict(True, "taken over as " + ", ".join(ids)))
+        if found:
+            self._wake()
+        return len(found)
+
+    def _accept(self, channel: Channel, found: Sequence[Incoming]) -> None:
+        party = str(channel.values.get("from") or "")
+        begun = [(incoming, self._begin(incoming, party)) for incoming in found]
+        for incoming, result in begun:
+            channel.settle(incoming, self._verdict(channel, party, incoming, result))
+
+    def _begin(self, incoming: Incoming, party: str) -> tuple[Message, Future[Accepted]] | Refusal:
+        try:
+            return self._intake.begin(incoming.body, party)
+        except Refusal as error:
+            return error
+
+    def _verdict(
+        self,
+        channel: Channel,
+        party: str,
+        incoming: Incoming,
+        result: tuple[Message, Future[Accepted]] | Refusal,
+    ) -> Verdict:
+        try:
+            if isinstance(result, Refusal):
+                raise result
+            receipt = self._intake.finish(result[0], result[1].result())
+        except Refusal as error:
+            self._intake.refuse(incoming.body, party, channel.name, error).result()
+            return Verdict(False, str(error), error.reason)
+        return Verdict(True, f"accepted as {receipt.id}, sha256 {receipt.sha256}")
+
+    def _strength(self, name: str, strong: bool, text: str) -> None:
+        if not strong and name not in self._disturbed:
+            self._disturbed.add(name)
+            self._log.warning("disturbed", channel=name, error=text)
+        elif strong and name in self._disturbed:
+            self._disturbed.discard(name)
+            self._log.info("restored", channel=name)

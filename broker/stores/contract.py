@@ -1,0 +1,331 @@
+"""What every store promises; the code above does not know which one it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol
+
+from broker.message import Direction, Envelope, Message, State
+
+Form = Literal["original", "converted"]
+Verdict = Literal["new", "duplicate", "conflict"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the journal: canonical bytes, and the columns that find it again.
+
+    `message` is empty for what concerns the whole site (start, stop, a new table). `seq` is given
+    by the store.
+    """
+
+    message: str
+    event: str
+    body: bytes
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Payload:
+    """Sealed bytes of one message: `form` says which, `box` is ciphertext, `size` the plain length
+    in bytes.
+    """
+
+    form: Form
+    box: bytes
+    salt: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """Where a message goes: names of route, adapter and channel, digest of the table that said so.
+
+    They are empty where no route took it; `reason` and `error` then say why. `ready` says that the
+    bytes go out as they are, `ordered` that messages of one case keep their order.
+    """
+
+    route: str = ""
+    table: str = ""
+    adapter: str = ""
+    channel: str = ""
+    ready: bool = False
+    ordered: bool = False
+    state: State = State.WAITING
+    reason: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """A new message with its one delivery; both appear in one commit.
+
+    `identity` decides duplicates (unique), `digest` whether the bytes are the same: both are keyed,
+    so that they tell nothing once the payload is erased. `key` is the wrapped payload key. `case`
+    finds what belongs together; deliveries of one route and `lane` go one after the other.
+    """
+
+    message: Message
+    way: Way
+    identity: bytes
+    digest: bytes
+    key: bytes
+    payload: Payload
+    reference: str
+    case: bytes | None = None
+    lane: bytes | None = None
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What the store decided about a birth: new, duplicate (same bytes) or conflict (other bytes).
+
+    For a duplicate, `id` and `received` are those of the first.
+    """
+
+    id: str
+    received: datetime
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A leased delivery with what is needed to work on it.
+
+    `payload` is the converted form where `ready`, else the original. `doubt` says that an earlier
+    attempt was
+    cut off after its mark, so that the channel must be asked first. `alone` marks a delivery that
+    was in hand
+    when the process died.
+    """
+
+    id: str
+    token: str
+    direction: Direction
+    envelope: Envelope
+    party: str
+    received: datetime
+    key: bytes
+    size: int
+    payload: Payload
+    ready: bool
+    route: str
+    adapter: str
+    channel: str
+    reference: str
+    attempts: int
+    doubt: bool = False
+    alone: bool = False
+    reason: str = ""
+    error: str = ""
+    answers: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How much a worker can take now.
+
+    `channels` says how many deliveries of each channel (`default` for others), `limit` how many in
+    all, `budget`
+    how many bytes (at least one delivery is taken). With `suspects`, a delivery that was in hand at
+    a crash is
+    taken first, and alone.
+    """
+
+    default: int = 100
+    channels: Mapping[str, int] = field(default_factory=dict)
+    limit: int = 100
+    budget: int = 64_000_000
+    suspects: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one step did to a leased delivery; all of it is written in one commit, or nothing.
+
+    `token` must still be the lease's; None means an act from outside that only applies while the
+    state is one of
+    `expected`. Fields left None stay as they are.
+    """
+
+    id: str
+    token: str | None
+    state: State
+    entries: tuple[Entry, ...] = ()
+    payload: Payload | None = None
+    due: datetime | None = None
+    sending: bool | None = None
+    envelope: Envelope | None = None
+    reason: str | None = None
+    error: str | None = None
+    receipt: str | None = None
+    births: tuple[Birth, ...] = ()
+    expected: tuple[State, ...] = ()
+    route: tuple[str, str, str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Bytes that were not accepted, with the reason; counted apart from messages."""
+
+    id: str
+    party: str
+    via: str
+    reason: str
+    text: str
+    received: datetime
+    key: bytes
+    payload: Payload | None
+    entries: tuple[Entry, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One message with its delivery, for people: no payload."""
+
+    id: str
+    direction: Direction
+    envelope: Envelope
+    party: str
+    received: datetime
+    size: int
+    state: State
+    route: str
+    table: str
+    adapter: str
+    channel: str
+    reference: str
+    number: str
+    attempts: int
+    due: datetime
+    changed: datetime
+    reason: str
+    error: str
+    receipt: str
+    answers: str | None
+    replays: str | None
+    ready: bool
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """Which rows to list; empty fields do not restrict. `text` is an id, message uuid, reference or
+    number.
+    """
+
+    states: tuple[State, ...] = ()
+    direction: Direction | None = None
+    route: str = ""
+    party: str = ""
+    text: str = ""
+    case: bytes | None = None
+    answers: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    limit: int = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How many messages are in each state, by direction, and how many were refused; the sum is what
+    was accepted.
+    """
+
+    states: Mapping[Direction, Mapping[State, int]] = field(default_factory=dict)
+    refused: int = 0
+    oldest: datetime | None = None
+
+    @property
+    def accepted(self) -> int:
+        """All messages ever accepted, both directions."""
+        return sum(sum(states.values()) for states in self.states.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Voided:
+    """A lease of an earlier start: which message, and whether it is now dead as poison."""
+
+    message: str
+    poison: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A route that a person stopped: nothing of it is taken until it is resumed."""
+
+    route: str
+    actor: str
+    reason: str
+    since: datetime
+
+
+class Store(Protocol):
+    """Keeps messages, deliveries and the journal. Thread-safe. Every Future is done only after a
+    durable commit.
+
+    All methods raise StoreError when the store cannot be used.
+    """
+
+    def accept(self, birth: Birth) -> Future[Accepted]:
+        """Take a new message over, or recognise it."""
+
+    def refuse(self, refused: Refused) -> Future[None]:
+        """Keep what was not accepted."""
+
+    def take(self, room: Room) -> list[Job]:
+        """Lease due deliveries and count the attempt, before any work is done on them."""
+
+    def change(self, changes: Sequence[Change]) -> Future[list[bool]]:
+        """Write what steps did; False where the lease or the expected state was no longer there."""
+
+    def note(self, entries: Sequence[Entry]) -> Future[None]:
+        """Write entries that change no state."""
+
+    def learn(self, id: str, number: str, entries: Sequence[Entry] = ()) -> Future[None]:
+        """Keep the procedure's file number of a delivery as a second key."""
+
+    def recover(self, record: Callable[[Voided], Entry]) -> int:
+        """Void the leases of an earlier start, with an entry for each; return how many."""
+
+    def row(self, id: str) -> Row | None:
+        """One message by its id."""
+
+    def rows(self, filter: Filter) -> list[Row]:
+        """Messages that pass, newest first."""
+
+    def correlate(self, channel: str, reference: str, number: str) -> Row | None:
+        """The request that was, or is being, delivered over this channel under a reference or a
+        file number.
+        """
+
+    def payload(self, id: str, form: Form) -> tuple[bytes, Payload] | None:
+        """The wrapped key and the sealed bytes, or None where there are none (any more)."""
+
+    def entries(self, message: str = "", after: int = 0) -> Iterator[Entry]:
+        """The journal in order, of one message or whole."""
+
+    def counts(self) -> Counts:
+        """Add up all states."""
+
+    def pauses(self) -> list[Pause]:
+        """Routes that are stopped."""
+
+    def pause(self, pause: Pause, entry: Entry) -> Future[None]:
+        """Stop a route."""
+
+    def resume(self, route: str, entry: Entry) -> Future[bool]:
+        """Start a stopped route again."""
+
+    def due(self) -> bool:
+        """Whether any waiting delivery is due; cheap, takes nothing."""
+
+    def changed(self) -> bool:
+        """Whether another process has written since the last call."""
+
+    def close(self) -> None:
+        """Finish what was submitted and close."""

@@ -1,0 +1,117 @@
+"""The steps from an empty database to the tables of today; a released step never changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, inspect, text
+
+from broker.errors import StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One step: statements with `{seq}`, `{blob}` and `{int}` standing for the dialect's types."""
+
+    number: int
+    title: str
+    statements: tuple[str, ...]
+
+
+MIGRATIONS = (
+    Migration(
+        1,
+        "first tables",
+        (
+            """CREATE TABLE messages (
+                id VARCHAR(36) PRIMARY KEY, direction VARCHAR(8) NOT NULL, standard VARCHAR(64) NOT
+                NULL,
+                version VARCHAR(32) NOT NULL, kind VARCHAR(200) NOT NULL, uuid VARCHAR(200) NOT
+                NULL,
+                sender VARCHAR(200) NOT NULL, recipient VARCHAR(200) NOT NULL, envelope TEXT NOT
+                NULL,
+                party VARCHAR(200) NOT NULL, received {int} NOT NULL, size {int} NOT NULL,
+                identity {blob} NOT NULL, digest {blob} NOT NULL, key {blob}, "case" {blob},
+                answers VARCHAR(36), replays VARCHAR(36))""",
+            "CREATE UNIQUE INDEX messages_identity ON messages (identity)",
+            "CREATE INDEX messages_uuid ON messages (uuid)",
+            "CREATE INDEX messages_answers ON messages (answers) WHERE answers IS NOT NULL",
+            'CREATE INDEX messages_case ON messages ("case") WHERE "case" IS NOT NULL',
+            """CREATE TABLE payloads (
+                message VARCHAR(36) NOT NULL, form VARCHAR(9) NOT NULL, size {int} NOT NULL,
+                salt {blob} NOT NULL, box {blob} NOT NULL, PRIMARY KEY (message, form))""",
+            """CREATE TABLE deliveries (
+                seq {seq}, message VARCHAR(36) NOT NULL, state VARCHAR(9) NOT NULL,
+                route VARCHAR(400) NOT NULL, "table" VARCHAR(64) NOT NULL, adapter VARCHAR(200) NOT
+                NULL,
+                channel VARCHAR(200) NOT NULL, lane {blob}, reference VARCHAR(13) NOT NULL,
+                number VARCHAR(200) NOT NULL, ready INTEGER NOT NULL, attempts INTEGER NOT NULL,
+                due {int} NOT NULL, changed {int} NOT NULL, token VARCHAR(32), sending INTEGER NOT
+                NULL,
+                suspect INTEGER NOT NULL, crashes INTEGER NOT NULL, reason VARCHAR(8) NOT NULL,
+                error TEXT NOT NULL, receipt TEXT NOT NULL)""",
+            "CREATE UNIQUE INDEX deliveries_message ON deliveries (message)",
+            "CREATE UNIQUE INDEX deliveries_reference ON deliveries (reference)",
+            "CREATE INDEX deliveries_number ON deliveries (number) WHERE number <> ''",
+            """CREATE INDEX deliveries_due ON deliveries (channel, due, seq)
+                WHERE state = 'waiting' AND suspect = 0""",
+            """CREATE INDEX deliveries_suspect ON deliveries (due, seq)
+                WHERE state = 'waiting' AND suspect > 0""",
+            """CREATE INDEX deliveries_working ON deliveries (seq) WHERE state = 'working'""",
+            """CREATE INDEX deliveries_lane ON deliveries (route, lane, seq)
+                WHERE lane IS NOT NULL
+                AND state IN ('waiting', 'working', 'held', 'unclear', 'dead')""",
+            """CREATE TABLE refusals (
+                id VARCHAR(36) PRIMARY KEY, party VARCHAR(200) NOT NULL, via VARCHAR(200) NOT NULL,
+                reason VARCHAR(8) NOT NULL, error TEXT NOT NULL, received {int} NOT NULL, key
+                {blob},
+                size {int} NOT NULL, salt {blob}, box {blob})""",
+            """CREATE TABLE entries (
+                seq {seq}, message VARCHAR(36) NOT NULL, event VARCHAR(32) NOT NULL, body {blob} NOT
+                NULL)""",
+            "CREATE INDEX entries_message ON entries (message, seq)",
+            """CREATE TABLE pauses (
+                route VARCHAR(400) PRIMARY KEY, actor VARCHAR(200) NOT NULL, reason TEXT NOT NULL,
+                since {int} NOT NULL)""",
+        ),
+    ),
+)
+
+TYPES = {
+    "sqlite": {"seq": "INTEGER PRIMARY KEY AUTOINCREMENT", "blob": "BLOB", "int": "INTEGER"},
+    "postgresql": {
+        "seq": "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+        "blob": "BYTEA",
+        "int": "BIGINT",
+    },
+}
+
+
+def migrate(connection: Connection) -> int:
+    """Bring the database up to date inside the caller's transaction; return its version.
+
+    Raises StoreError where a newer broker has written it.
+    """
+    if not inspect(connection).has_table("migrations"):
+        connection.execute(
+            text("CREATE TABLE migrations (number INTEGER PRIMARY KEY, title TEXT NOT NULL)")
+        )
+    done = connection.execute(text("SELECT coalesce(max(number), 0) FROM migrations")).scalar_one()
+    if done > MIGRATIONS[-1].number:
+        raise StoreError(
+            f"the store has format {done}, this broker knows {MIGRATIONS[-1].number} at most; "
+            "install the newer broker again"
+        )
+    for migration in MIGRATIONS[done:]:
+        _apply(connection, migration)
+    return MIGRATIONS[-1].number
+
+
+def _apply(connection: Connection, migration: Migration) -> None:
+    types = TYPES[connection.dialect.name]
+    for statement in migration.statements:
+        connection.execute(text(statement.format(**types)))
+    connection.execute(
+        text("INSERT INTO migrations (number, title) VALUES (:number, :title)"),
+        {"number": migration.number, "title": migration.title},
+    )

@@ -1,0 +1,137 @@
+"""Reads for people and for correlation; nothing here writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, or_, select
+
+from broker.message import Direction, State
+from broker.stores.contract import Counts, Entry, Filter, Pause, Payload, Row
+from broker.stores.tables import deliveries, entries, messages, pauses, payloads, refusals
+from broker.stores.writing import envelope_of, micros, moment
+
+_m, _d = messages.c, deliveries.c
+_ROW = select(
+    _m.id, _m.direction, _m.envelope, _m.party, _m.received, _m.size, _m.answers, _m.replays,
+    _d.state, _d.route, _d.table, _d.adapter, _d.channel, _d.reference, _d.number, _d.attempts,
+    _d.due, _d.changed, _d.reason, _d.error, _d.receipt, _d.ready, _d.seq,
+).join_from(messages, deliveries, _m.id == _d.message)  # fmt: skip
+
+
+def row(connection: Connection, id: str) -> Row | None:
+    """Return one message with its delivery."""
+    found = connection.execute(_ROW.where(_m.id == id)).first()
+    return None if found is None else _row(found)
+
+
+def rows(connection: Connection, filter: Filter) -> list[Row]:
+    """Return what passes the filter, newest first."""
+    query = _filtered(_ROW, filter).order_by(_d.seq.desc()).limit(filter.limit)
+    return [_row(found) for found in connection.execute(query)]
+
+
+def _filtered(query: Select[Any], filter: Filter) -> Select[Any]:
+    conditions = [
+        (filter.states, _d.state.in_([state.value for state in filter.states])),
+        (filter.direction, _m.direction == str(filter.direction)),
+        (filter.route, _d.route == filter.route),
+        (filter.party, _m.party == filter.party),
+        (filter.case, _m.case == filter.case),
+        (filter.answers, _m.answers == filter.answers),
+        (filter.since, _m.received >= (micros(filter.since) if filter.since else 0)),
+        (filter.until, _m.received < (micros(filter.until) if filter.until else 0)),
+        (filter.text, _named(filter.text)),
+    ]
+    return query.where(*[condition for wanted, condition in conditions if wanted])
+
+
+def _named(text: str) -> Any:
+    return or_(
+        _m.id == text.lower(),
+        _m.uuid == text,
+        _d.reference == text.upper(),
+        (_d.number == text) & (_d.number != ""),
+    )
+
+
+def _row(found: Any) -> Row:
+    return Row(
+        id=found.id,
+        direction=Direction(found.direction),
+        envelope=envelope_of(found.envelope),
+        party=found.party,
+        received=moment(found.received),
+        size=found.size,
+        state=State(found.state),
+        route=found.route,
+        table=found.table,
+        adapter=found.adapter,
+        channel=found.channel,
+        reference=found.reference,
+        number=found.number,
+        attempts=found.attempts,
+        due=moment(found.due),
+        changed=moment(found.changed),
+        reason=found.reason,
+        error=found.error,
+        receipt=found.receipt,
+        answers=found.answers,
+        replays=found.replays,
+        ready=bool(found.ready),
+        seq=found.seq,
+    )
+
+
+def correlate(connection: Connection, channel: str, reference: str, number: str) -> Row | None:
+    """Find the request of a reply; two requests under one number are as good as none."""
+    request = _ROW.where(_d.channel == channel, _m.direction == Direction.REQUEST.value)
+    for wanted, column in ((reference, _d.reference), (number, _d.number)):
+        if wanted:
+            found = connection.execute(request.where(column == wanted).limit(2)).all()
+            return _row(found[0]) if len(found) == 1 else None
+    return None
+
+
+def payload(connection: Connection, id: str, form: str) -> tuple[bytes, Payload] | None:
+    """Return the wrapped key and one sealed form."""
+    query = (
+        select(_m.key, payloads.c.form, payloads.c.box, payloads.c.salt, payloads.c.size)
+        .join_from(messages, payloads, payloads.c.message == _m.id)
+        .where(_m.id == id, payloads.c.form == form)
+    )
+    found = connection.execute(query).first()
+    if found is None or found[0] is None:
+        return None
+    return found[0], Payload(found[1], found[2], found[3], found[4])
+
+
+def journal(connection: Connection, message: str, after: int) -> Iterator[Entry]:
+    """Yield entries in order, of one message or whole."""
+    query = select(entries.c.message, entries.c.event, entries.c.body, entries.c.seq)
+    query = query.where(entries.c.seq > after).order_by(entries.c.seq)
+    if message:
+        query = query.where(entries.c.message == message)
+    for found in connection.execute(query).yield_per(1000):
+        yield Entry(found[0], found[1], bytes(found[2]), found[3])
+
+
+def counts(connection: Connection) -> Counts:
+    """Add up all states."""
+    query = (
+        select(_m.direction, _d.state, func.count())
+        .join_from(messages, deliveries, _m.id == _d.message)
+        .group_by(_m.direction, _d.state)
+    )
+    states: dict[Direction, dict[State, int]] = {}
+    for direction, state, count in connection.execute(query):
+        states.setdefault(Direction(direction), {})[State(state)] = count
+    refused = connection.execute(select(func.count()).select_from(refusals)).scalar_one()
+    return Counts(states, refused)
+
+
+def stopped(connection: Connection) -> list[Pause]:
+    """Return the routes that a person stopped."""
+    found = connection.execute(select(pauses).order_by(pauses.c.route))
+    return [Pause(line.route, line.actor, line.reason, moment(line.since)) for line in found]

@@ -1,0 +1,200 @@
+"""A store in a SQL database: the contract over the tables, whatever the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, delete, insert, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from broker.errors import StoreError
+from broker.stores import leasing, reading, writing
+from broker.stores.contract import (
+    Accepted,
+    Birth,
+    Change,
+    Counts,
+    Entry,
+    Filter,
+    Form,
+    Job,
+    Pause,
+    Payload,
+    Refused,
+    Room,
+    Row,
+    Voided,
+)
+from broker.stores.tables import deliveries, pauses
+from broker.stores.writer import Batch, Writer
+
+
+class SqlStore:
+    """One SQL database. `writing` is the engine of the one writer, `reading` that of everybody
+    else.
+    """
+
+    def __init__(
+        self, writing_engine: Engine, reading_engine: Engine, broken: Callable[[StoreError], None]
+    ) -> None:
+        """Take two engines and whom to tell when the store can no longer be used."""
+        self._writing = writing_engine
+        self._reading = reading_engine
+        self._writer = Writer(writing_engine.begin, broken)
+        self._accept = Batch("accept", writing.accept)
+        self._refuse = Batch("refuse", writing.refuse)
+        self._change = Batch("change", writing.change)
+        self._note = Batch("note", _note)
+        self._learn = Batch("learn", _learn)
+        self._lease = Batch("lease", _lease)
+        self._pause = Batch("pause", _pause)
+        self._resume = Batch("resume", _resume)
+        self._recover = Batch("recover", _recover)
+
+    def accept(self, birth: Birth) -> Future[Accepted]:
+        """Take a new message over, or recognise it."""
+        return self._writer.submit(self._accept, birth)
+
+    def refuse(self, refused: Refused) -> Future[None]:
+        """Keep what was not accepted."""
+        return self._writer.submit(self._refuse, refused)
+
+    def take(self, room: Room) -> list[Job]:
+        """Lease due deliveries and count the attempt, before any work is done on them."""
+        token = self._writer.submit(self._lease, room).result()
+        if token is None:
+            return []
+        with self._read() as connection:
+            return leasing.jobs(connection, token)
+
+    def change(self, changes: Sequence[Change]) -> Future[list[bool]]:
+        """Write what steps did; False where the lease or the expected state was no longer there."""
+        return self._writer.submit(self._change, changes)
+
+    def note(self, entries: Sequence[Entry]) -> Future[None]:
+        """Write entries that change no state."""
+        return self._writer.submit(self._note, entries)
+
+    def learn(self, id: str, number: str, entries: Sequence[Entry] = ()) -> Future[None]:
+        """Keep the procedure's file number of a delivery as a second key."""
+        return self._writer.submit(self._learn, (id, number, tuple(entries)))
+
+    def recover(self, record: Callable[[Voided], Entry]) -> int:
+        """Void the leases of an earlier start, with an entry for each; return how many."""
+        return self._writer.submit(self._recover, record).result()
+
+    def row(self, id: str) -> Row | None:
+        """One message by its id."""
+        with self._read() as connection:
+            return reading.row(connection, id)
+
+    def rows(self, filter: Filter) -> list[Row]:
+        """Messages that pass, newest first."""
+        with self._read() as connection:
+            return reading.rows(connection, filter)
+
+    def correlate(self, channel: str, reference: str, number: str) -> Row | None:
+        """The request that was, or is being, delivered over this channel under a reference or a
+        file number.
+        """
+        with self._read() as connection:
+            return reading.correlate(connection, channel, reference, number)
+
+    def payload(self, id: str, form: Form) -> tuple[bytes, Payload] | None:
+        """The wrapped key and the sealed bytes, or None where there are none (any more)."""
+        with self._read() as connection:
+            return reading.payload(connection, id, form)
+
+    def entries(self, message: str = "", after: int = 0) -> Iterator[Entry]:
+        """The journal in order, of one message or whole."""
+        with self._read() as connection:
+            yield from reading.journal(connection, message, after)
+
+    def counts(self) -> Counts:
+        """Add up all states."""
+        with self._read() as connection:
+            return reading.counts(connection)
+
+    def pauses(self) -> list[Pause]:
+        """Routes that are stopped."""
+        with self._read() as connection:
+            return reading.stopped(connection)
+
+    def pause(self, pause: Pause, entry: Entry) -> Future[None]:
+        """Stop a route."""
+        return self._writer.submit(self._pause, (pause, entry))
+
+    def resume(self, route: str, entry: Entry) -> Future[bool]:
+        """Start a stopped route again."""
+        return self._writer.submit(self._resume, (route, entry))
+
+    def due(self) -> bool:
+        """Whether any waiting delivery is due; cheap, takes nothing."""
+        with self._read() as connection:
+            return leasing.due(connection)
+
+    def changed(self) -> bool:
+        """Whether another process may have written since the last call."""
+        return True
+
+    def close(self) -> None:
+        """Finish what was submitted and close."""
+        self._writer.close()
+        self._writing.dispose()
+        self._reading.dispose()
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        try:
+            with self._reading.connect() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise StoreError(f"the store cannot be read: {type(error).__name__}") from error
+
+
+def _note(connection: Connection, items: Sequence[Sequence[Entry]]) -> list[None]:
+    writing.insert_entries(connection, (entry for item in items for entry in item))
+    return [None] * len(items)
+
+
+def _learn(
+    connection: Connection, items: Sequence[tuple[str, str, tuple[Entry, ...]]]
+) -> list[None]:
+    for id, number, entries in items:
+        changed = update(deliveries).where(
+            deliveries.c.message == id, deliveries.c.number != number
+        )
+        connection.execute(changed.values(number=number))
+        writing.insert_entries(connection, entries)
+    return [None] * len(items)
+
+
+def _lease(connection: Connection, items: Sequence[Room]) -> list[str | None]:
+    return [leasing.lease(connection, room) for room in items]
+
+
+def _recover(connection: Connection, items: Sequence[Callable[[Voided], Entry]]) -> list[int]:
+    found = leasing.void(connection)
+    writing.insert_entries(connection, (items[0](voided) for voided in found))
+    return [len(found)] * len(items)
+
+
+def _pause(connection: Connection, items: Sequence[tuple[Pause, Entry]]) -> list[None]:
+    for pause, entry in items:
+        connection.execute(delete(pauses).where(pauses.c.route == pause.route))
+        row = {"actor": pause.actor, "reason": pause.reason, "since": writing.micros(pause.since)}
+        connection.execute(insert(pauses).values(route=pause.route, **row))
+        writing.insert_entries(connection, [entry])
+    return [None] * len(items)
+
+
+def _resume(connection: Connection, items: Sequence[tuple[str, Entry]]) -> list[bool]:
+    done = []
+    for route, entry in items:
+        gone = connection.execute(delete(pauses).where(pauses.c.route == route)).rowcount
+        if gone:
+            writing.insert_entries(connection, [entry])
+        done.append(bool(gone))
+    return done

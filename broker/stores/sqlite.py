@@ -1,0 +1,108 @@
+"""The default store: one SQLite file that any number of processes of one machine may use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+
+from broker.errors import StoreError
+from broker.stores.migrations import migrate
+from broker.stores.sql import SqlStore
+
+#: A commit of another process may hold the lock this long before ours gives up (milliseconds).
+BUSY = 60_000
+PRAGMAS = {
+    "journal_mode": "wal",
+    "synchronous": "2",  # FULL: NORMAL loses acknowledged messages at a power cut
+    "secure_delete": "1",
+    "busy_timeout": str(BUSY),
+}
+
+
+class SqliteStore(SqlStore):
+    """One file. Accepted means on disk: WAL with `synchronous=FULL`, read back at start."""
+
+    def __init__(self, file: Path, broken: Callable[[StoreError], None]) -> None:
+        """Open or create the file and bring it up to date.
+
+        Raises StoreError where the file is no store, is newer than this broker, or cannot be made
+        durable.
+        """
+        self.file = file
+        self._version = 0
+        self._lock = Lock()
+        try:
+            _create(file)
+            writing, reading = _engine(file, "BEGIN IMMEDIATE"), _engine(file, "BEGIN")
+            with writing.begin() as connection:
+                migrate(connection)
+            self._watch = reading.connect()
+        except (SQLAlchemyError, OSError) as error:
+            cause = getattr(error, "orig", None) or type(error).__name__
+            raise StoreError(f"the store {file.name} cannot be opened: {cause}") from error
+        super().__init__(writing, reading, broken)
+
+    def changed(self) -> bool:
+        """Whether another connection has written since the last call."""
+        with self._lock:
+            version = self._watch.exec_driver_sql("PRAGMA data_version").scalar_one()
+            self._watch.rollback()
+            changed = bool(version != self._version)
+            self._version = version
+        return changed
+
+    def close(self) -> None:
+        """Finish what was submitted and close."""
+        self._watch.close()
+        super().close()
+
+
+def _create(file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not file.exists():
+        os.close(os.open(file, os.O_CREAT | os.O_WRONLY, 0o600))
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+
+def _engine(file: Path, begin: str) -> Engine:
+    pool: dict[str, Any] = {"pool_size": 8, "max_overflow": 64} if begin == "BEGIN" else {}
+    engine = create_engine(
+        f"sqlite:///{file}",
+        connect_args={"check_same_thread": False, "timeout": BUSY / 1000},
+        **pool,
+    )
+
+    @event.listens_for(engine, "connect")
+    def settle(connection: Any, _record: object) -> None:
+        # The driver's own transactions would begin late and deferred; we begin by ourselves.
+        connection.isolation_level = None
+        _pragmas(connection)
+
+    @event.listens_for(engine, "begin")
+    def start(connection: Any) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def _pragmas(connection: Any) -> None:
+    cursor = connection.cursor()
+    for name, value in PRAGMAS.items():
+        cursor.execute(f"PRAGMA {name} = {value}")
+        found = str(cursor.execute(f"PRAGMA {name}").fetchone()[0])
+        if found.lower() != value:
+            raise StoreError(
+                f"the store cannot be made durable: {name} is {found}, must be {value}; "
+                "put it on a local disk that supports write-ahead logging"
+            )
+    cursor.close()

@@ -1,0 +1,101 @@
+"""The tables, once for every SQL store. Times are whole microseconds since 1970 in UTC."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+
+metadata = MetaData()
+#: SQLite counts rows by itself only in a column that is exactly INTEGER.
+Sequence = BigInteger().with_variant(Integer, "sqlite")
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("direction", String(8), nullable=False),
+    Column("standard", String(64), nullable=False),
+    Column("version", String(32), nullable=False),
+    Column("kind", String(200), nullable=False),
+    Column("uuid", String(200), nullable=False),
+    Column("sender", String(200), nullable=False),
+    Column("recipient", String(200), nullable=False),
+    Column("envelope", Text, nullable=False),
+    Column("party", String(200), nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("identity", LargeBinary, nullable=False, unique=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("key", LargeBinary),
+    Column("case", LargeBinary),
+    Column("answers", String(36)),
+    Column("replays", String(36)),
+)
+
+payloads = Table(
+    "payloads",
+    metadata,
+    Column("message", String(36), primary_key=True),
+    Column("form", String(9), primary_key=True),
+    Column("size", BigInteger, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("box", LargeBinary, nullable=False),
+)
+
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("message", String(36), nullable=False, unique=True),
+    Column("state", String(9), nullable=False),
+    Column("route", String(400), nullable=False),
+    Column("table", String(64), nullable=False),
+    Column("adapter", String(200), nullable=False),
+    Column("channel", String(200), nullable=False),
+    Column("lane", LargeBinary),
+    Column("reference", String(13), nullable=False, unique=True),
+    Column("number", String(200), nullable=False),
+    Column("ready", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("due", BigInteger, nullable=False),
+    Column("changed", BigInteger, nullable=False),
+    Column("token", String(32)),
+    Column("sending", Integer, nullable=False),
+    Column("suspect", Integer, nullable=False),
+    Column("crashes", Integer, nullable=False),
+    Column("reason", String(8), nullable=False),
+    Column("error", Text, nullable=False),
+    Column("receipt", Text, nullable=False),
+)
+
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("party", String(200), nullable=False),
+    Column("via", String(200), nullable=False),
+    Column("reason", String(8), nullable=False),
+    Column("error", Text, nullable=False),
+    Column("received", BigInteger, nullable=False),
+    Column("key", LargeBinary),
+    Column("size", BigInteger, nullable=False),
+    Column("salt", LargeBinary),
+    Column("box", LargeBinary),
+)
+
+entries = Table(
+    "entries",
+    metadata,
+    Column("seq", Sequence, primary_key=True, autoincrement=True),
+    Column("message", String(36), nullable=False),
+    Column("event", String(32), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    Column("route", String(400), primary_key=True),
+    Column("actor", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)

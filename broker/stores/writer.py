@@ -1,0 +1,152 @@
+"""Group commit: one thread writes what gathered while the last commit ran."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+
+from broker.errors import StoreError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+#: More than this in one transaction gains nothing and makes the first waiter wait longer.
+GROUP = 400
+
+
+@dataclass(frozen=True, eq=False)
+class Batch(Generic[Item, Result]):
+    """A kind of write: `write(connection, items)` returns one result per item, in order."""
+
+    name: str
+    write: Callable[[Connection, Sequence[Item]], Sequence[Result]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiter:
+    batch: Batch[Any, Any]
+    item: Any
+    future: Future[Any]
+
+
+class Writer:
+    """Runs writes in one transaction per group; waiters are released after COMMIT returned.
+
+    Each kind of write gets a savepoint; if it fails, its items are tried one by one, so that one
+    caller's failure
+    is not another's. An error of the database itself fails the whole group and every later one.
+    """
+
+    def __init__(
+        self,
+        begin: Callable[[], AbstractContextManager[Connection]],
+        broken: Callable[[StoreError], None],
+    ) -> None:
+        """Take what opens a transaction, and whom to tell when the store can no longer be used."""
+        self._begin = begin
+        self._broken = broken
+        self._failure: StoreError | None = None
+        self._queue: SimpleQueue[_Waiter | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name="store-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, batch: Batch[Item, Result], item: Item) -> Future[Result]:
+        """Hand in one write; the Future is done after the commit."""
+        future: Future[Result] = Future()
+        if self._failure is not None:
+            future.set_exception(self._failure)
+        else:
+            self._queue.put(_Waiter(batch, item, future))
+        return future
+
+    def close(self) -> None:
+        """Write what was handed in, then stop."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        last = False
+        while not last:
+            group, last = self._gather()
+            if group:
+                self._write(group)
+
+    def _gather(self) -> tuple[list[_Waiter], bool]:
+        first = self._queue.get()
+        if first is None:
+            return [], True
+        group = [first]
+        try:
+            while len(group) < GROUP:
+                waiter = self._queue.get_nowait()
+                if waiter is None:
+                    return group, True
+                group.append(waiter)
+        except Empty:
+            pass
+        return group, False
+
+    def _write(self, group: list[_Waiter]) -> None:
+        if self._failure is not None:
+            return self._fail(group, self._failure)
+        try:
+            with self._begin() as connection:
+                outcomes = [
+                    outcome for part in _kinds(group) for outcome in _attempt(connection, part)
+                ]
+        except SQLAlchemyError as error:
+            self._failure = StoreError(f"the store failed in a commit: {_cause(error)}")
+            self._failure.__cause__ = error
+            self._broken(self._failure)
+            return self._fail(group, self._failure)
+        for waiter, outcome in outcomes:
+            if isinstance(outcome, Exception):
+                waiter.future.set_exception(outcome)
+            else:
+                waiter.future.set_result(outcome)
+
+    def _fail(self, group: list[_Waiter], failure: StoreError) -> None:
+        for waiter in group:
+            waiter.future.set_exception(failure)
+
+
+def _kinds(group: list[_Waiter]) -> list[list[_Waiter]]:
+    kinds: dict[int, list[_Waiter]] = {}
+    for waiter in group:
+        kinds.setdefault(id(waiter.batch), []).append(waiter)
+    return list(kinds.values())
+
+
+def _attempt(connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
+    batch = part[0].batch
+    try:
+        with connection.begin_nested():
+            results = batch.write(connection, [waiter.item for waiter in part])
+        return list(zip(part, results, strict=True))
+    except OperationalError:
+        raise
+    except (SQLAlchemyError, StoreError) as error:
+        if len(part) == 1:
+            return [(part[0], _translated(error, batch.name))]
+    return [outcome for waiter in part for outcome in _attempt(connection, [waiter])]
+
+
+def _translated(error: Exception, name: str) -> Exception:
+    if isinstance(error, StoreError):
+        return error
+    failure = StoreError(f"the store refused to write ({name}): {_cause(error)}")
+    failure.__cause__ = error
+    return failure
+
+
+def _cause(error: Exception) -> str:
+    # The driver's own words only: SQLAlchemy's text repeats the statement and its values.
+    return str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__

@@ -1,0 +1,166 @@
+"""A broker with real store, standards and adapters, and a channel that does as it is told."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+from broker.app import KINDS, App
+from broker.channels.channel import Channel, Found, Incoming, Mark, Prepared, Sent, Verdict
+from broker.fields import Field
+from broker.intake import Intake
+from broker.message import Direction, Receipt, State
+from broker.settings import Settings
+from broker.stores.contract import Filter, Row
+from broker.upkeep import recover
+from broker.worker import Pace, Worker
+from tests.needs import ROOT
+
+ROUTES = """\
+parties:
+  wolfsburg: {{name: Stadt Wolfsburg, ags: 03103000}}
+  bauportal: {{name: Bauportal, key: bap:03000001, answer: {answer}}}
+channels:
+  procedure: {{kind: fake, test: {test}}}
+  return: {{kind: fake, test: true}}
+routes:
+  - name: bau
+    match:
+      standard: xbau
+      version: 2.6
+      kind: baugenehmigung.antrag.0200
+      recipient: "bab:03103000"
+      sender: bauportal
+    adapter: wolfsburg/bau
+    channel: procedure
+    {order}
+    retry: {{first: {first}, factor: 2, longest: 1h, give_up: {give_up}}}
+"""
+
+Step = Exception | Sent | Callable[[Prepared, Mark], Sent]
+
+
+@dataclass
+class Script:
+    """What the fake channels do and what they saw, by channel name."""
+
+    steps: dict[str, deque[Step]] = field(default_factory=dict)
+    sent: dict[str, list[Prepared]] = field(default_factory=dict)
+    found: Found = Found.UNKNOWN
+    repeats: bool = False
+    asked: list[str] = field(default_factory=list)
+    incoming: deque[Incoming] = field(default_factory=deque)
+    settled: list[tuple[str, Verdict]] = field(default_factory=list)
+
+    def plan(self, name: str, *steps: Step) -> None:
+        """Say what the next sends over a channel do; afterwards they succeed."""
+        self.steps.setdefault(name, deque()).extend(steps)
+
+    def kind(self) -> type[Channel]:
+        """Return the channel class that follows this script."""
+        script = self
+
+        class Fake(Channel):
+            kind = "fake"
+            fields = (Field("replies", "text", "where replies are found"),)
+            repeats = script.repeats
+
+            def send(self, prepared: Prepared, mark: Mark) -> Sent:
+                steps = script.steps.get(self.name)
+                step = steps.popleft() if steps else Sent("taken")
+                if isinstance(step, Exception):
+                    raise step
+                if not isinstance(step, Sent):
+                    return step(prepared, mark)
+                script.sent.setdefault(self.name, []).append(prepared)
+                return step
+
+            def find(self, key: str) -> Found:
+                script.asked.append(key)
+                return script.found
+
+            @property
+            def receives(self) -> bool:
+                return self.name == "procedure"
+
+            def receive(self) -> Iterable[Incoming]:
+                while script.incoming:
+                    yield script.incoming.popleft()
+
+            def settle(self, incoming: Incoming, verdict: Verdict) -> None:
+                script.settled.append((incoming.name, verdict))
+
+            def probe(self) -> str:
+                return "there"
+
+        return Fake
+
+
+class Bench:
+    """One broker under test; `run` works until nothing is due any more."""
+
+    def __init__(self, folder: Path, script: Script, **fill: str) -> None:
+        """Write a routes.yaml into the folder and open the store there."""
+        values = {"test": "true", "order": "", "first": "1h", "give_up": "3d", "answer": "return"}
+        self.file = folder / "routes.yaml"
+        self.file.write_text(ROUTES.format(**values | fill), encoding="utf-8")
+        self.environ = {
+            "XOEV_BROKER_ROUTES": str(self.file),
+            "XOEV_BROKER_ADAPTERS": str(ROOT / "adapters"),
+            "XOEV_BROKER_SCHEMAS": str(ROOT / "schemas/xoev"),
+            "XOEV_BROKER_STATE": str(folder / "var"),
+        }
+        self.script = script
+        self.failures: list[BaseException] = []
+        self.app = self._open()
+
+    def _open(self) -> App:
+        kinds = {**KINDS, "fake": self.script.kind()}
+        app = App(Settings.load(self.environ), self.environ, self.failures.append, kinds)
+        self.intake = Intake(app)
+        return app
+
+    def accept(self, body: bytes) -> Receipt:
+        """Accept one message of the portal."""
+        return self.intake.accept(body, "bauportal", "test")
+
+    def run(self, deadline: float = 30.0) -> None:
+        """Work until nothing is due and nothing is in hand."""
+        worker = Worker(self.app, Pace(threads=2, poll=0.02), self.failures.append)
+        worker.start()
+        tick, end = Event(), time.monotonic() + deadline
+        while time.monotonic() < end and not self.failures:
+            if worker.idle(deadline) and not self.app.store.due():
+                break
+            tick.wait(0.005)
+        assert worker.stop(deadline)
+        if self.failures:
+            raise self.failures[0]
+
+    def crash(self) -> int:
+        """Open the store anew as after a crash: what was leased is void. Return how many leases."""
+        self.app.store.close()
+        self.app = self._open()
+        return recover(self.app)
+
+    def state(self, id: str) -> State:
+        """Return the state of a message."""
+        return self.row(id).state
+
+    def row(self, id: str) -> Row:
+        """Return a message that is there."""
+        row = self.app.store.row(id)
+        assert row is not None
+        return row
+
+    def answers(self) -> list[Row]:
+        """Return all answers, oldest first."""
+        return self.app.store.rows(Filter(direction=Direction.ANSWER))[::-1]
+
+    def events(self, id: str) -> list[str]:
+        """Return the events of a message in order."""
+        return [entry.event for entry in self.app.store.entries(id)]
