@@ -83,7 +83,8 @@ def answer(
 ) -> tuple[bytes, Envelope]:
     """Turn a procedure's reply into the XÖV message that its sender waits for."""
     site = broker.site
-    converted = adapter(site, request.adapter).to_xoev(body, reply_facts(job, body, request))
+    known = reply_facts(job, body, request, original(broker, request.id))
+    converted = adapter(site, request.adapter).to_xoev(body, known)
     trail.note("converted", adapter=request.adapter, size=len(converted))
     try:
         document = site.standards.parse(converted)
@@ -149,7 +150,13 @@ def facts(job: Job) -> Facts:
     return Facts(job.reference, job.id, job.received, head.recipient, head.sender, test=head.test)
 
 
-def reply_facts(job: Job, body: bytes, request: Row) -> Facts:
+def original(broker: Broker, id: str) -> bytes:
+    """Return the bytes of a request as received: a rejection carries them; empty once erased."""
+    found = broker.store.payload(id, "original")
+    return broker.vault.unseal(found[0], id, found[1]) if found else b""
+
+
+def reply_facts(job: Job, body: bytes, request: Row, received: bytes) -> Facts:
     """Return what an adapter may know about a reply: leser and autor are swapped."""
     head = request.envelope
     return Facts(
@@ -161,4 +168,5 @@ def reply_facts(job: Job, body: bytes, request: Row) -> Facts:
         answered=head,
         test=head.test,
         digest=hashlib.sha256(request.reference.encode() + body).hexdigest(),
+        original=received,
     )

@@ -1,0 +1,51 @@
+-- Staging tables of Salzgitter's (invented) procedure; portable SQL.
+-- The broker writes the first three in one transaction, the procedure may delete the rows once it took them.
+
+CREATE TABLE ANTRAG_EINGANG (
+    REFERENZ    VARCHAR(13)  NOT NULL PRIMARY KEY,
+    MANDANT     VARCHAR(2)   NOT NULL,
+    EINGANG_AM  DATE         NOT NULL,
+    VORHABEN    VARCHAR(200) NOT NULL,
+    MASSNAHME   VARCHAR(20)  NOT NULL,
+    VERFAHREN   VARCHAR(60),
+    STRASSE     VARCHAR(80),
+    PLZ         VARCHAR(10),
+    ORT         VARCHAR(60),
+    FLURSTUECKE VARCHAR(400)
+);
+
+CREATE TABLE ANTRAG_PERSON (
+    REFERENZ VARCHAR(13)  NOT NULL,
+    LFD_NR   INTEGER      NOT NULL,
+    ART      VARCHAR(1)   NOT NULL,
+    NAME     VARCHAR(100) NOT NULL,
+    VORNAME  VARCHAR(80),
+    STRASSE  VARCHAR(80),
+    PLZ      VARCHAR(10),
+    ORT      VARCHAR(60),
+    EMAIL    VARCHAR(100),
+    TELEFON  VARCHAR(40),
+    PRIMARY KEY (REFERENZ, LFD_NR)
+);
+
+CREATE TABLE ANTRAG_ANLAGE (
+    REFERENZ    VARCHAR(13)  NOT NULL,
+    LFD_NR      INTEGER      NOT NULL,
+    BEZEICHNUNG VARCHAR(200) NOT NULL,
+    DATEINAME   VARCHAR(200),
+    MIMETYPE    VARCHAR(100),
+    VERWEIS     VARCHAR(400),
+    INHALT      TEXT,
+    PRIMARY KEY (REFERENZ, LFD_NR)
+);
+
+-- Answers of the procedure; the broker sets ABGEHOLT_AM once it has taken a row.
+CREATE TABLE ANTRAG_AUSGANG (
+    ID           INTEGER     NOT NULL PRIMARY KEY,
+    REFERENZ     VARCHAR(13) NOT NULL,
+    AKTENZEICHEN VARCHAR(40),
+    ART          VARCHAR(20) NOT NULL,
+    DATUM        DATE        NOT NULL,
+    TEXT         VARCHAR(2000),
+    ABGEHOLT_AM  TIMESTAMP
+);
