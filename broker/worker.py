@@ -227,6 +227,9 @@ class Worker:
         return Unreachable(unexpected(error))
 
     def _mark(self, job: Job, marked: list[bool]) -> None:
+        if self._broker.site.channels[job.channel].repeats:
+            # The other side recognises a repeat: nothing has to be remembered before it.
+            return
         trail = Trail(job.id)
         trail.note("sending", channel=job.channel, attempt=job.attempts)
         change = Change(job.id, job.token, State.WORKING, trail.taken(), sending=True)
