@@ -15,6 +15,7 @@ BrokerError
 │   ├── ConversionFailed
 │   │   └── UnknownCode
 │   └── Refused                   the procedure said no
+├── Exhausted                     this process, not the message, is at its end: it starts anew
 ├── SchemaMissing                 → held
 ├── DeliveryUnclear               → unclear
 ├── ReplyError                    an answer that matches nothing or cannot be converted → dead
@@ -98,7 +99,7 @@ class Forbidden(Refusal):
 class NotAllowed(Refusal):
     """Whoever sends this may not send here."""
 
-    reason = "T010"
+    reason = "T070"
 
 
 class Conflict(Refusal):
@@ -138,7 +139,7 @@ class NoRoute(MessageError):
 class SenderNotAllowed(MessageError):
     """The author in the message head does not belong to the party that sent it."""
 
-    reason = "T010"
+    reason = "T070"
 
 
 class TestMessage(MessageError):
@@ -160,6 +161,10 @@ class UnknownCode(ConversionFailed):
 
 class Refused(MessageError):
     """The procedure looked at the message and said no."""
+
+
+class Exhausted(BrokerError):
+    """The XML parser of this process cannot take new names; the process must start anew."""
 
 
 class SchemaMissing(BrokerError):

@@ -167,7 +167,7 @@ def test_a_party_that_may_not_use_the_route_is_told_so() -> None:
         table(BAU).judge(ENVELOPE, "other")
 
     assert str(caught.value) == 'route "bau" is not open to party "other"'
-    assert caught.value.reason == "T010"
+    assert caught.value.reason == "T070"
 
 
 def test_the_explanation_starts_with_the_route_that_is_taken() -> None:

@@ -377,7 +377,7 @@ def test_an_answer_that_cannot_be_converted_is_dead(bench: Make, script: Script)
         (messages.invalid(), "X001"),
         (messages.request(key="bab:03999999"), "T080"),
         (messages.request(namespace="urn:example:unknown"), "V001"),
-        (messages.request(sender="bap:09999999"), "T010"),
+        (messages.request(sender="bap:09999999"), "T070"),
         (messages.request(test=False), "S102"),
     ],
 )
