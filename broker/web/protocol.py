@@ -1,0 +1,141 @@
+"""Uvicorn with the limits that it lacks: time and size of request heads, number of connections.
+
+Imported by `server.py` at first use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+#: Seconds in which a request head must be whole, and most bytes of it.
+HEAD_SECONDS = 10.0
+HEAD_BYTES = 32_768
+CONNECTIONS = 500
+#: An idle connection is kept so long (seconds).
+KEEP = 65
+#: The date header is set so often (seconds); uvicorn itself wakes ten times a second.
+TICK = 1.0
+
+_REFUSAL = b"HTTP/1.1 %s\r\nconnection: close\r\ncontent-length: 0\r\n%s\r\n"
+_BUSY = _REFUSAL % (b"503 Service Unavailable", b"retry-after: 5\r\n")
+_LARGE = _REFUSAL % (b"431 Request Header Fields Too Large", b"")
+_SLOW = _REFUSAL % (b"408 Request Timeout", b"")
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection; whoever keeps it without sending a whole request head loses it."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        """Take what uvicorn gives."""
+        super().__init__(*args, **options)
+        self._head = 0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Turn it away where there are too many."""
+        super().connection_made(transport)
+        # asyncio sets this only where the listener names its protocol; without it, each answer
+        # (head and body are two writes) waits 40 ms for the client's acknowledgement.
+        transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if len(self.connections) > CONNECTIONS:
+            self._close(_BUSY)
+        else:
+            self._arm()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what belongs to an unfinished head."""
+        super().data_received(data)
+        if self._busy() or self.transport.is_closing():
+            return
+        self._head += len(data)
+        if self._head > HEAD_BYTES:
+            self._close(_LARGE)
+        elif self._timer is None:
+            self._arm()
+
+    def on_headers_complete(self) -> None:
+        """Stop the clock of the head."""
+        self._disarm()
+        self._head = 0
+        super().on_headers_complete()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stop the clock."""
+        self._disarm()
+        super().connection_lost(exc)
+
+    def _busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _arm(self) -> None:
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._late)
+
+    def _disarm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _late(self) -> None:
+        self._timer = None
+        if not self._busy():
+            self._close(_SLOW)
+
+    def _close(self, answer: bytes) -> None:
+        self.transport.write(answer)
+        self.transport.close()
+
+
+class Server(uvicorn.Server):
+    """A server that is told when to end instead of looking ten times a second."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        """Take whom to tell that requests are served."""
+        super().__init__(config)
+        self._ready = ready
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end = asyncio.Event()
+
+    async def main_loop(self) -> None:
+        """Wait for the end; renew the date header meanwhile."""
+        self._loop = asyncio.get_running_loop()
+        await self.on_tick(0)
+        self._ready()
+        while not await self.on_tick(0):
+            try:
+                async with asyncio.timeout(TICK):
+                    await self._end.wait()
+            except TimeoutError:
+                continue
+
+    def end(self, seconds: float) -> None:
+        """Let it finish what is in hand; may be called from any thread."""
+        self.config.timeout_graceful_shutdown = max(1, round(seconds))
+        self.should_exit = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._end.set)
+
+
+def server(app: ASGIApp, ready: Callable[[], None]) -> Server:
+    """Return a server for an application; `ready` is called when it serves."""
+    config = uvicorn.Config(
+        app,
+        loop="asyncio",
+        http=Protocol,
+        ws="none",
+        interface="asgi3",
+        lifespan="off",
+        log_config=None,
+        log_level="critical",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=KEEP,
+    )
+    return Server(config, ready)
