@@ -9,10 +9,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event
 from types import FrameType
 
 from broker.app import KINDS, App, Kinds
+from broker.bell import Bell
 from broker.errors import ConfigError, StoreError
 from broker.intake import Intake
 from broker.journal.trail import Fact, entry
@@ -46,7 +46,8 @@ class Service:
         Raises ConfigError where the configuration has findings or another `run` has the store.
         """
         self._settings = settings
-        self._stopping, self._due = Event(), Event()
+        self._stopping = False
+        self._bell = Bell()
         self._reload = False
         self._failure: BaseException | None = None
         self._log = get()
@@ -93,9 +94,8 @@ class Service:
         if ready:
             ready(running)
         try:
-            while not self._stopping.is_set():
-                self._due.wait(UPKEEP)
-                self._due.clear()
+            while not self._stopping:
+                self._bell.wait(UPKEEP)
                 self._look()
         finally:
             self.finish()
@@ -104,6 +104,7 @@ class Service:
 
     def signals(self) -> None:
         """Drain on SIGTERM and SIGINT, reload on SIGHUP; call it on the main thread."""
+        self._bell.signals()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_reload)
@@ -111,8 +112,8 @@ class Service:
 
     def stop(self) -> None:
         """Let `run` finish what is in hand and return."""
-        self._stopping.set()
-        self._due.set()
+        self._stopping = True
+        self._bell.ring()
 
     def finish(self) -> None:
         """Accept nothing more, finish what is in hand within the drain time, close the store."""
@@ -145,7 +146,7 @@ class Service:
         return True
 
     def _look(self) -> None:
-        if self._failure is not None or self._stopping.is_set():
+        if self._failure is not None or self._stopping:
             return
         if self._reload:
             self._reload = False
@@ -168,7 +169,7 @@ class Service:
 
     def _on_reload(self, _number: int, _frame: FrameType | None) -> None:
         self._reload = True
-        self._due.set()
+        self._bell.ring()
 
     def _on_thread(self, args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None:

@@ -32,7 +32,7 @@ LEVELS = (
     ("outcome", "senders", "hand", "repair", "upkeep"),
     ("answers",),
     ("pipeline", "samples"),
-    ("routes", "retry"),
+    ("routes", "retry", "trace"),
     ("catalog",),
     ("config",),
     ("journal",),
@@ -45,7 +45,7 @@ LEVELS = (
     ("codes",),
     ("document", "head"),
     ("message", "values"),
-    ("logs", "errors", "fields", "metrics"),
+    ("logs", "errors", "fields", "bell", "metrics"),
 )
 CONTRACTS = {"channels.channel", "stores.contract"}
 MAY_NAME_CONCRETE = ("app", "cli.demo", "standins")

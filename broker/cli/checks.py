@@ -1,0 +1,153 @@
+"""Checking the configuration: everything that is wrong, at once, with place and suggestion."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Exit, Option
+
+from broker.cli.desk import settings
+from broker.cli.terminal import say, show
+from broker.errors import BrokerError, ConfigError, Finding
+
+if TYPE_CHECKING:
+    from broker.channels.channel import Channel
+    from broker.pipeline import Site
+    from broker.settings import Settings
+
+#: So many channels are tried at once.
+_PROBES = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How one channel answered: its own sentence, or what failed."""
+
+    channel: str
+    ok: bool
+    text: str
+
+
+def check(
+    file: Annotated[
+        Path | None, Argument(metavar="FILE", help="a routes.yaml; else the one of the settings")
+    ] = None,
+    probe: Annotated[
+        bool, Option("--probe", help="try every channel too, without sending anything")
+    ] = False,
+    json: Annotated[bool, Option("--json", help="for machines, with stable keys")] = False,
+) -> None:
+    """Check settings, routes.yaml, adapters and standards.
+
+    The exit code is 1 if anything is wrong. Findings are printed as `file:line:column: what is
+    wrong`. Warnings do not change the exit code: broken adapters that no route uses, standards
+    of which only a profile is installed.
+    """
+    found = settings()
+    if file is not None:
+        found = replace(found, routes=file)
+    site, findings = _load(found)
+    warnings = _warnings(found, site)
+    probes = _probed(site.channels.values()) if site and probe else ()
+    if json:
+        _show(site, findings, warnings, probes)
+    else:
+        _say(site, found, findings, warnings)
+        for one in probes:
+            say(f"channel {one.channel}: {'ok' if one.ok else 'FAILED'}: {one.text}")
+    if findings or not all(one.ok for one in probes):
+        raise Exit(1)
+
+
+def _load(found: Settings) -> tuple[Site | None, tuple[Finding, ...]]:
+    from broker.app import load_site
+
+    try:
+        return load_site(found, os.environ), ()
+    except ConfigError as error:
+        return None, error.findings or (Finding(str(error)),)
+
+
+def _warnings(found: Settings, site: Site | None) -> tuple[str, ...]:
+    """Return what works but should be looked at; broken adapters also where nothing else works."""
+    if site is None:
+        from broker.catalog import Catalog
+
+        return tuple(map(str, Catalog.load(found.adapters).findings))
+    broken = tuple(map(str, site.catalog.findings))
+    return (*site.table.table.warnings, *broken, *site.standards.warnings())
+
+
+def _probed(channels: Iterable[Channel]) -> tuple[Probe, ...]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(_PROBES) as pool:
+        return tuple(pool.map(_probe, channels))
+
+
+def _probe(channel: Channel) -> Probe:
+    try:
+        return Probe(channel.name, True, channel.probe())
+    except BrokerError as error:
+        return Probe(channel.name, False, str(error))
+    finally:
+        channel.close()
+
+
+def _say(
+    site: Site | None, found: Settings, findings: Iterable[Finding], warnings: Iterable[str]
+) -> None:
+    for finding in findings:
+        say(str(finding))
+    for warning in warnings:
+        say(f"warning: {warning}")
+    if site is None:
+        return
+    table = site.table.table
+    standards = [
+        f"{name} {version}"
+        for name in site.standards.names()
+        for version in site.standards.versions(name)
+    ]
+    say(f"{found.routes}: ok: {len(table.routes)} routes, {len(table.channels)} channels, "
+        f"{len(table.parties)} parties, {len(site.catalog.names)} adapters; "
+        f"standards: {', '.join(standards) or 'none'}")  # fmt: skip
+
+
+def _show(
+    site: Site | None,
+    findings: Iterable[Finding],
+    warnings: Iterable[str],
+    probes: Iterable[Probe],
+) -> None:
+    value: dict[str, Any] = {
+        "ok": site is not None,
+        "findings": [record(finding) for finding in findings],
+        "warnings": list(warnings),
+        "probes": [
+            {"channel": one.channel, "ok": one.ok, "text": one.text} for one in probes
+        ],
+    }  # fmt: skip
+    if site is not None:
+        table = site.table.table
+        value |= {"digest": table.digest, "routes": len(table.routes),
+                  "channels": len(table.channels), "parties": len(table.parties),
+                  "adapters": list(site.catalog.names)}  # fmt: skip
+    show(value)
+
+
+def record(finding: Finding) -> dict[str, Any]:
+    """Return one finding for a machine."""
+    return {
+        "file": finding.file,
+        "line": finding.line,
+        "column": finding.column,
+        "path": finding.path,
+        "rule": finding.rule,
+        "code": finding.code,
+        "text": finding.text,
+    }

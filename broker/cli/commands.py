@@ -1,0 +1,170 @@
+"""All commands by name, with their examples; the help and the reference page are made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from typer import Context, Exit, Typer
+
+from broker.cli import (
+    adapters,
+    checks,
+    explain,
+    look,
+    operate,
+    pages,
+    repair,
+    routes,
+    schemas,
+    tell,
+)
+
+ABOUT = """Brings XÖV messages to each city's own procedure, and the answers back.
+
+Exit codes: 0 done, 1 findings or not possible, 2 wrong usage. Settings are environment variables
+XOEV_BROKER_*, see docs/reference/settings.md."""
+
+
+_ROUTES = """List the routes in the order in which they are tried.
+
+The first that matches a message wins. `schema` prints what an editor needs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: its name, what it does, and examples as one would type them."""
+
+    name: str
+    act: Callable[..., None]
+    examples: tuple[str, ...]
+
+
+COMMANDS = (
+    Command("run", operate.run, ("run", "XOEV_BROKER_LISTEN=0.0.0.0:8017 xoev-broker run")),
+    Command(
+        "submit",
+        operate.submit,
+        (
+            "submit antrag.xml --party bauportal",
+            "submit outbox/*.xml --json > receipts.jsonl",
+            "submit - --party bauportal < antrag.xml",
+        ),
+    ),
+    Command("status", look.status, ("status", "status --json")),
+    Command(
+        "messages",
+        look.messages,
+        (
+            "messages --state dead --state unclear",
+            "messages --route bau/wolfsburg --since 2d",
+            "messages --case 5f0c2b9e-6b1f-4a52-9d5e-0f6f5a0f5b11",
+        ),
+    ),
+    Command(
+        "trace",
+        tell.trace,
+        (
+            "trace 019c0f00-0000-7000-8000-000000000001",
+            "trace 63-2026-00017 --lang de",
+            "trace 0123456789ABC --json",
+        ),
+    ),
+    Command(
+        "replay",
+        repair.replay,
+        (
+            'replay ID --reason "address corrected"',
+            'replay ID --again --reason "the procedure lost it"',
+            'replay ID --reroute --reason "moved to the new procedure"',
+        ),
+    ),
+    Command("close", repair.close, ('close ID --reason "settled by telephone"',)),
+    Command("settle", repair.settle, ('settle ID --delivered --reason "file 63-2026-00017"',)),
+    Command("pause", repair.pause, ('pause bau/wolfsburg --reason "maintenance until noon"',)),
+    Command("resume", repair.resume, ("resume bau/wolfsburg",)),
+    Command("check", checks.check, ("check", "check new-routes.yaml", "check --probe")),
+    Command(
+        "explain",
+        explain.explain,
+        (
+            "explain antrag.xml --party bauportal",
+            "explain antrag.xml --output converted.bin",
+            "explain antrag.xml --no-output --json",
+        ),
+    ),
+    Command("docs", pages.docs, ("docs", "docs --check")),
+    Command("demo", operate.demo, ("demo", "demo --keep demo-files", "demo --stay")),
+    Command("version", operate.version, ("version",)),
+)
+
+GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
+    "adapters": (
+        "Adapters: what converts for one procedure of a city.",
+        (
+            Command("list", adapters.listed, ("adapters list",)),
+            Command(
+                "test",
+                adapters.compared,
+                ("adapters test", "adapters test wolfsburg/bau", "adapters test --update"),
+            ),
+        ),
+    ),
+    "schemas": (
+        "Standards and the schemas that judge their messages.",
+        (Command("list", schemas.listed, ("schemas list", "schemas list --json")),),
+    ),
+}
+
+
+def build() -> Typer:
+    """Return the whole command line."""
+    app = _typer(ABOUT)
+    for command in COMMANDS:
+        _add(app, command)
+    for name, (about, commands) in GROUPS.items():
+        app.add_typer(_group(about, commands), name=name)
+    app.add_typer(_routes(), name="routes")
+    return app
+
+
+def _typer(about: str) -> Typer:
+    return Typer(
+        help=about,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+def _group(about: str, commands: Iterable[Command]) -> Typer:
+    group = _typer(about)
+    for command in commands:
+        _add(group, command)
+    return group
+
+
+def _routes() -> Typer:
+    """Return `routes`, which lists them by itself and has a command for editors."""
+    schema = Command("schema", routes.schema, ("routes schema > routes.schema.json",))
+    group = _group(_ROUTES, (schema,))
+
+    @group.callback(invoke_without_command=True, epilog=_epilog(("routes", "routes --json")))
+    def listed(context: Context, json: routes.Json = False) -> None:
+        if context.invoked_subcommand is None:
+            routes.listed(json)
+            raise Exit
+
+    group.info.no_args_is_help = False
+    return group
+
+
+def _add(app: Typer, command: Command) -> None:
+    app.command(command.name, epilog=_epilog(command.examples))(command.act)
+
+
+def _epilog(examples: Iterable[str]) -> str:
+    lines = [text if "xoev-broker" in text else f"xoev-broker {text}" for text in examples]
+    return "\b\nExamples:\n" + "\n".join(f"  {text}" for text in lines)

@@ -1,0 +1,80 @@
+"""What the commands work on: settings, store and vault, and the configuration only when needed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from broker.errors import BrokerError
+from broker.settings import Settings, variable
+
+if TYPE_CHECKING:
+    from broker.pipeline import Site
+
+
+class Desk:
+    """A broker for acts of a person: it works beside a running daemon, on the same store.
+
+    The configuration is loaded on first use, so that looking works while routes.yaml is broken.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        """Open the store and read the site key. Raises ConfigError, StoreError."""
+        from broker.app import open_store
+        from broker.journal.vault import Vault
+
+        self.settings = settings
+        self.vault = Vault.open(settings.site_key)
+        self.store = open_store(settings, _report)
+
+    @cached_property
+    def site(self) -> Site:
+        """The configuration as the files say now; raises ConfigError with all findings."""
+        from broker.app import load_site
+
+        return load_site(self.settings, os.environ)
+
+    def close(self) -> None:
+        """Close the store, and channels where they were opened."""
+        if "site" in vars(self):
+            for channel in self.site.channels.values():
+                channel.close()
+        self.store.close()
+
+
+def settings() -> Settings:
+    """Return the settings of this environment; raises ConfigError with all findings."""
+    return Settings.load(os.environ)
+
+
+@contextmanager
+def opened(fresh: bool = False) -> Iterator[Desk]:
+    """Open the desk for one command; without `fresh` the store must exist already."""
+    from broker import logs
+
+    found = settings()
+    logs.configure("error", "text")
+    if not fresh:
+        _exists(found)
+    desk = Desk(found)
+    try:
+        yield desk
+    finally:
+        desk.close()
+
+
+def _exists(found: Settings) -> None:
+    kind, _, path = found.database().partition(":///")
+    if kind == "sqlite" and not Path(path).exists():
+        raise BrokerError(
+            f"there is no store at {path}; is this the right folder? It is made by the first "
+            f"xoev-broker run or submit, {variable('state')} says where"
+        )
+
+
+def _report(_error: BrokerError) -> None:
+    """The command that meets the error ends with it anyway."""

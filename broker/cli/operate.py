@@ -1,0 +1,169 @@
+"""Running the broker, and handing messages to it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from typer import Argument, Exit, Option
+
+from broker.cli.desk import Desk, opened, settings
+from broker.cli.terminal import complain, detail, line, progress, say
+from broker.errors import BrokerError, Refusal
+
+if TYPE_CHECKING:
+    from broker.message import Receipt
+    from broker.service import Running
+
+_VIA = "cli"
+
+
+def run() -> None:
+    """Run the broker in the foreground until SIGTERM or Ctrl-C.
+
+    SIGHUP reloads routes.yaml. One run works on a store; a second one is refused. All other
+    commands work beside it. What is in hand at the end is finished first, what is not is taken
+    up at the next start.
+    """
+    from broker import logs
+    from broker.service import Service
+
+    found = settings()
+    logs.configure(found.log_level, "text" if found.log_format == "console" else "json")
+    service = Service(found, os.environ)
+    service.signals()
+    count = len(service.app.site.table.table.routes)
+
+    def ready(running: Running) -> None:
+        host = found.address[0] if found.address else ""
+        place = f"listens on http://{host}:{running.port}" if host else "runs without HTTP"
+        say(f"xoev-broker {place}, {count} route(s) of {found.routes}, state in {found.state}")
+        sys.stdout.flush()
+
+    service.run(ready)
+
+
+def submit(
+    files: Annotated[list[str], Argument(metavar="FILE", help="messages; `-` is stdin")],
+    party: Annotated[
+        str | None,
+        Option(help="who sends them; else the party whose key is the author of the message"),
+    ] = None,
+    json: Annotated[bool, Option("--json", help="one JSON document a line for each file")] = False,
+) -> None:
+    """Accept messages from files and print their receipts.
+
+    Each receipt is printed after the message is on disk. Works with and without a running
+    broker. A file that is not accepted is named on standard error with the reason code, the
+    others go on; the exit code is then 1. The receipt holds the id, the SHA-256 of the bytes
+    and the time; submitting the same file again gives the same receipt.
+    """
+    from broker.intake import Intake
+
+    with opened(fresh=True) as desk:
+        _known(desk, party)
+        intake = Intake(desk)
+        outcomes = [
+            _submitted(desk, intake, file, party, json) for file in progress(files, "submit")
+        ]
+    if not all(outcomes):
+        raise Exit(1)
+
+
+def version() -> None:
+    """Print the version of this installation."""
+    from importlib.metadata import version as installed
+
+    say(f"xoev-broker {installed('xoev-broker')}")
+
+
+def demo(
+    stay: Annotated[
+        bool, Option("--stay", help="send nothing and leave the broker running until Ctrl-C")
+    ] = False,
+    keep: Annotated[
+        Path | None, Option(metavar="FOLDER", help="where it writes; else a new temporary folder")
+    ] = None,
+) -> None:
+    """Show three cities on one machine, and prove that it worked.
+
+    Applications go in and answers come back. The exit code is 0 only if every message ended where
+    it must.
+    """
+    from broker.cli.demo import demo as show
+
+    show(stay, keep)
+
+
+def _submitted(desk: Desk, intake: Any, file: str, party: str | None, json: bool) -> bool:
+    try:
+        body = _read(file, desk.settings.max_message)
+        receipt = intake.accept(body, party or _author(desk, body), _VIA)
+    except (Refusal, UnknownAuthor, Unreadable) as error:
+        _refused(file, error, json)
+        return False
+    _accepted(file, receipt, json)
+    return True
+
+
+class UnknownAuthor(BrokerError):
+    """The author of the message belongs to no party of routes.yaml; say --party NAME."""
+
+    reason = "T070"
+
+
+class Unreadable(BrokerError):
+    """The file cannot be read."""
+
+
+def _author(desk: Desk, body: bytes) -> str:
+    """Return the party of the author; empty where no head can be read, the intake refuses that."""
+    standards = desk.site.standards
+    try:
+        envelope = standards.envelope(standards.parse(body))
+    except Refusal:
+        return ""
+    found = desk.site.table.party_of_key(envelope.sender.key)
+    if found is None:
+        raise UnknownAuthor
+    return found.name
+
+
+def _known(desk: Desk, party: str | None) -> None:
+    from broker.values import closest
+
+    parties: Sequence[str] = tuple(desk.site.table.table.parties)
+    if party is not None and party not in parties:
+        raise BrokerError(f'unknown party "{party}"{closest(party, parties)}')
+
+
+def _read(file: str, most: int) -> bytes:
+    """Read at most one byte more than may be accepted; the intake refuses that by its size."""
+    if file == "-":
+        return sys.stdin.buffer.read(most + 1)
+    try:
+        with Path(file).open("rb") as stream:
+            return stream.read(most + 1)
+    except OSError as error:
+        raise Unreadable(f"the file cannot be read: {error.strerror}") from error
+
+
+def _accepted(file: str, receipt: Receipt, json: bool) -> None:
+    from broker.journal.entry import stamp
+
+    if json:
+        line({"file": file, "id": receipt.id, "sha256": receipt.sha256,
+              "received": stamp(receipt.received), "duplicate": receipt.duplicate})  # fmt: skip
+        return
+    again = "  (was accepted before)" if receipt.duplicate else ""
+    say(f"{file}: {receipt.id}  sha256 {receipt.sha256}  {stamp(receipt.received)}{again}")
+
+
+def _refused(file: str, error: BrokerError, json: bool) -> None:
+    if json:
+        line({"file": file, "error": type(error).__name__, "reason": error.reason,
+              "text": str(error)})  # fmt: skip
+    complain(f"{file}: not accepted: {error.reason}: {chr(10).join(detail(error))}")

@@ -1,0 +1,211 @@
+"""The story of one message: everything that belongs to it, in order, without any payload."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from broker.errors import BrokerError
+from broker.journal.birth import case_key
+from broker.journal.entry import Line, decode, stamp
+from broker.journal.vault import Vault
+from broker.message import State
+from broker.stores.contract import Filter, Row, Store
+
+Language = Literal["en", "de"]
+
+#: So many messages of one story are shown; a case that runs for years may have more.
+LONGEST = 500
+
+#: What each event of the journal means, in English and German.
+EVENTS: Mapping[str, tuple[str, str]] = {
+    "accepted": ("taken over, on disk", "angenommen und gespeichert"),
+    "answered": ("an answer was made of the reply", "aus der Rückmeldung wurde eine Antwort"),
+    "buried": ("a case for a person", "ein Klärfall"),
+    "closed": ("closed by a person", "von einem Menschen geschlossen"),
+    "converted": ("converted by the adapter", "vom Adapter umgewandelt"),
+    "delivered": ("the other side has it", "die Gegenseite hat sie"),
+    "doubted": ("nobody knows whether it arrived", "unklar, ob sie angekommen ist"),
+    "held": ("waits for a schema", "wartet auf ein Schema"),
+    "numbered": ("the procedure gave a file number", "das Fachverfahren vergab ein Aktenzeichen"),
+    "paused": ("the route was stopped", "der Weg wurde angehalten"),
+    "postponed": ("tried again later", "wird später erneut versucht"),
+    "recovered": ("taken up again after a crash", "nach einem Absturz wieder aufgenommen"),
+    "refused": ("not accepted", "nicht angenommen"),
+    "rejected": ("can never succeed, the sender is told", "kann nie gelingen, Absender erfährt es"),
+    "released": ("goes on, the schema is installed", "geht weiter, das Schema ist da"),
+    "reloaded": ("a changed routes.yaml is in force", "eine geänderte routes.yaml gilt"),
+    "repeated": ("the same message came again", "dieselbe Nachricht kam noch einmal"),
+    "replayed": ("sent on by a person", "von einem Menschen erneut auf den Weg gebracht"),
+    "resumed": ("the route goes on", "der Weg geht weiter"),
+    "sending": ("is being handed over", "wird gerade übergeben"),
+    "settled": ("a person saw that it arrived", "ein Mensch hat gesehen, dass sie ankam"),
+    "started": ("the broker was started", "der Broker wurde gestartet"),
+    "stopped": ("the broker was stopped", "der Broker wurde beendet"),
+    "validated": ("follows its standard", "entspricht ihrem Standard"),
+}
+
+#: What each state means, in English and German.
+STATES: Mapping[State, tuple[str, str]] = {
+    State.WAITING: ("waiting", "wartet"),
+    State.WORKING: ("in work", "in Arbeit"),
+    State.HELD: ("held, a schema is missing", "zurückgestellt, ein Schema fehlt"),
+    State.UNCLEAR: ("unclear, look into the procedure", "unklar, im Fachverfahren nachsehen"),
+    State.DEAD: ("dead, a case for a person", "Klärfall"),
+    State.DELIVERED: ("delivered", "zugestellt"),
+    State.REJECTED: ("rejected", "zurückgewiesen"),
+    State.CLOSED: ("closed by a person", "geschlossen"),
+}
+
+
+class NotFound(BrokerError):
+    """No message has this id, nachrichtenUUID, reference, file number or case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chapter:
+    """One message of a story with its lines of the journal, in order."""
+
+    row: Row
+    lines: tuple[Line, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What was asked for and every message that belongs to it, in the order of their receipt.
+
+    `cut` says that there are more than LONGEST messages.
+    """
+
+    asked: str
+    chapters: tuple[Chapter, ...]
+    cut: bool = False
+
+
+def find(store: Store, vault: Vault, text: str, limit: int = LONGEST) -> list[Row]:
+    """Return the messages with this id, nachrichtenUUID, reference, file number or case.
+
+    Newest first; raises NotFound.
+    """
+    text = text.strip()
+    found = store.rows(Filter(text=text, limit=limit)) if text else []
+    if not found and text:
+        found = store.rows(Filter(case=case_key(vault, text), limit=limit))
+    if not found:
+        raise NotFound(
+            "no message has this id, nachrichtenUUID, reference, file number or case; "
+            "xoev-broker messages lists the newest"
+        )
+    return found
+
+
+def single(store: Store, text: str) -> Row:
+    """Return the one message with this id, nachrichtenUUID, reference or file number.
+
+    Raises NotFound where there is none or more than one.
+    """
+    found = store.rows(Filter(text=text.strip(), limit=10)) if text.strip() else []
+    if not found:
+        raise NotFound("no message has this id; xoev-broker messages lists the newest")
+    if len(found) > 1:
+        ids = ", ".join(row.id for row in found)
+        raise NotFound(f"several messages have this name, use one of their ids: {ids}")
+    return found[0]
+
+
+def story(store: Store, vault: Vault, text: str) -> Story:
+    """Return the story of a message, a case or a file; raises NotFound.
+
+    Answers, requests and replays belong to it, in both directions.
+    """
+    chapters: dict[str, Chapter] = {}
+    pending = find(store, vault, text, LONGEST + 1)
+    while pending and len(chapters) <= LONGEST:
+        row = pending.pop()
+        if row.id not in chapters:
+            chapters[row.id] = Chapter(row, tuple(map(decode, store.entries(row.id))))
+            pending += _related(store, chapters[row.id])
+    ordered = sorted(chapters.values(), key=lambda chapter: (chapter.row.received, chapter.row.seq))
+    return Story(text, tuple(ordered[:LONGEST]), len(ordered) > LONGEST)
+
+
+def _related(store: Store, chapter: Chapter) -> Iterator[Row]:
+    row = chapter.row
+    yield from store.rows(Filter(answers=row.id, limit=LONGEST))
+    later = (line.facts.get("name") for line in chapter.lines if line.event == "replayed")
+    for id in (row.answers, row.replays, *later):
+        found = store.row(id) if id else None
+        if found is not None:
+            yield found
+
+
+def phrase(event: str, language: Language) -> str:
+    """Return what an event means, or the event itself where it is new."""
+    return EVENTS.get(event, (event, event))[language == "de"]
+
+
+def state(value: State, language: Language) -> str:
+    """Return what a state means."""
+    return STATES[value][language == "de"]
+
+
+def record(row: Row) -> dict[str, Any]:
+    """Return one message for a machine: stable keys, times in UTC, no payload, no names."""
+    head = row.envelope
+    return {
+        "id": row.id,
+        "direction": row.direction.value,
+        "state": row.state.value,
+        "received": stamp(row.received),
+        "changed": stamp(row.changed),
+        "party": row.party,
+        "standard": head.standard,
+        "version": head.version,
+        "kind": head.kind,
+        "uuid": head.uuid,
+        "sender": head.sender.key,
+        "recipient": head.recipient.key,
+        "test": head.test is not None,
+        "size": row.size,
+        "route": row.route,
+        "adapter": row.adapter,
+        "channel": row.channel,
+        "reference": row.reference,
+        "number": row.number,
+        "attempts": row.attempts,
+        "due": _due(row),
+        "reason": row.reason,
+        "error": row.error,
+        "receipt": row.receipt,
+        "answers": row.answers,
+        "replays": row.replays,
+    }
+
+
+def _due(row: Row) -> str | None:
+    due: datetime | None = row.due if row.state is State.WAITING else None
+    return stamp(due) if due else None
+
+
+def document(story: Story) -> dict[str, Any]:
+    """Return a story for a machine."""
+    return {
+        "asked": story.asked,
+        "cut": story.cut,
+        "messages": [
+            record(chapter.row) | {"entries": [_entry(line) for line in chapter.lines]}
+            for chapter in story.chapters
+        ],
+    }
+
+
+def _entry(line: Line) -> dict[str, Any]:
+    return {
+        "seq": line.seq,
+        "time": stamp(line.time),
+        "event": line.event,
+        "actor": line.actor,
+        "facts": dict(line.facts),
+    }

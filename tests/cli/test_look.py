@@ -1,0 +1,147 @@
+"""Counting and listing messages."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+
+from broker.cli.look import running
+from broker.message import State
+from tests import messages
+from tests.cli.conftest import Type
+from tests.site import CITIES, Site
+
+
+def test_without_a_store_the_place_is_named_and_nothing_is_made(place: Site, type_: Type) -> None:
+    ran = type_("status")
+
+    assert ran.code == 1
+    assert "there is no store at" in ran.err
+    assert not (place.folder / "var").exists()
+
+
+def test_the_states_add_up_to_what_was_accepted(place: Site, type_: Type) -> None:
+    for city in CITIES:
+        place.file(f"{city}.xml", messages.request(city))
+    place.file("invalid.xml", messages.invalid())
+    type_("submit", *(f"{name}.xml" for name in (*CITIES, "invalid")))
+    place.work()
+    place.file("later.xml", messages.request())
+    type_("submit", "later.xml")
+    ran = type_("status")
+
+    # The rejection of the invalid one is a message of its own, and was delivered.
+    assert "accepted 6 = 4 delivered + 1 rejected + 1 waiting" in ran.out
+    assert "oldest waiting" in ran.out
+
+
+def test_requests_and_answers_are_added_up_apart(type_: Type, answered: str) -> None:
+    states = type_("status", "--json").json["states"]
+
+    assert (states["request"]["delivered"], states["answer"]["delivered"]) == (1, 1)
+    assert set(states["answer"]) == {state.value for state in State}
+
+
+def test_an_empty_store_adds_up_to_nothing(place: Site, type_: Type) -> None:
+    place.app().close()
+
+    assert "accepted 0 = 0" in type_("status").out
+
+
+def test_a_broken_routes_file_does_not_prevent_looking(
+    place: Site, type_: Type, submitted: str
+) -> None:
+    place.routes.write_text("broken: [", "utf-8")
+
+    assert type_("status").code == 0
+    assert type_("trace", submitted).code == 0
+
+
+def test_a_paused_route_is_shown_with_person_and_reason(type_: Type, submitted: str) -> None:
+    type_("pause", "bau/wolfsburg", "--reason", "maintenance", "--actor", "jo")
+    [pause] = type_("status", "--json").json["paused"]
+
+    assert (pause["route"], pause["actor"], pause["reason"]) == (
+        "bau/wolfsburg",
+        "jo",
+        "maintenance",
+    )
+
+
+def test_what_waits_for_a_person_is_said_with_the_command(place: Site, type_: Type) -> None:
+    place.answer("wolfsburg", messages.reply("0000000000000"))
+    place.work()
+    ran = type_("status")
+
+    assert "1 wait for a person: xoev-broker messages --state dead" in ran.out
+
+
+def test_a_daemon_is_seen_by_its_lock(tmp_path: Path) -> None:
+    file = os.open(tmp_path / "run.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    os.pwrite(file, b"4711", 0)
+    before = running(tmp_path)
+    fcntl.flock(file, fcntl.LOCK_EX)
+    during = running(tmp_path)
+    os.close(file)
+
+    assert (before, during, running(tmp_path)) == (None, 4711, None)
+
+
+@pytest.fixture
+def mixed(place: Site, type_: Type) -> list[str]:
+    """Submit one application for each city, and return their ids in that order."""
+    for city in CITIES:
+        place.file(f"{city}.xml", messages.request(city, case=f"case-{city}"))
+    lines = type_("submit", *(f"{city}.xml" for city in CITIES), "--json").lines
+    return [line["id"] for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), [2, 1, 0]),
+        (("--route", "bau/braunschweig"), [1]),
+        (("--case", "case-salzgitter"), [2]),
+        (("--state", "delivered"), []),
+        (("--state", "waiting", "--state", "dead"), [2, 1, 0]),
+        (("--direction", "answer"), []),
+        (("--party", "bauportal"), [2, 1, 0]),
+        (("--since", "1h"), [2, 1, 0]),
+        (("--since", "2099-01-01"), []),
+        (("--limit", "2"), [2, 1]),
+    ],
+)
+def test_messages_are_filtered(
+    type_: Type, mixed: list[str], options: tuple[str, ...], expected: list[int]
+) -> None:
+    found = type_("messages", *options, "--json").json
+
+    assert [row["id"] for row in found["messages"]] == [mixed[number] for number in expected]
+    assert found["more"] == ("--limit" in options)
+
+
+def test_a_message_is_listed_by_its_id(type_: Type, mixed: list[str]) -> None:
+    ran = type_("messages", mixed[1])
+
+    assert [line.split()[0] for line in ran.out.splitlines()] == ["id", mixed[1]]
+
+
+def test_a_time_that_is_none_is_a_wrong_usage(type_: Type, submitted: str) -> None:
+    ran = type_("messages", "--since", "yesterday")
+
+    assert ran.code == 2
+    assert "2d or 12h" in ran.err
+
+
+def test_a_hostile_name_in_a_message_cannot_act_on_the_terminal(place: Site, type_: Type) -> None:
+    hostile = messages.request().replace(b"<kennung>bab:03103000", "<kennung>a\u009b31m".encode())
+    place.file("hostile.xml", hostile)
+    type_("submit", "hostile.xml")
+    [row] = type_("messages", "--json").json["messages"]
+    ran = type_("trace", row["id"])
+
+    assert "\x9b" not in ran.out
+    assert "a\\x9b31m" in ran.out

@@ -1,0 +1,147 @@
+"""What a person does: every act with a reason, and never a second effect by accident."""
+
+from __future__ import annotations
+
+import getpass
+
+import pytest
+
+from tests import messages
+from tests.cli.conftest import Type
+from tests.site import Site
+
+
+@pytest.fixture
+def dead(place: Site, type_: Type) -> str:
+    """Return the id of a reply that matches no delivery."""
+    place.answer("wolfsburg", messages.reply("0000000000000"))
+    place.work()
+    return str(type_("messages", "--state", "dead", "--json").json["messages"][0]["id"])
+
+
+def state(type_: Type, id: str) -> str:
+    return str(type_("messages", id, "--json").json["messages"][0]["state"])
+
+
+def test_what_was_delivered_is_not_sent_again_by_accident(type_: Type, delivered: str) -> None:
+    ran = type_("replay", delivered, "--reason", "try")
+
+    assert ran.code == 1
+    assert "--again" in ran.err
+
+
+def test_a_replay_of_what_was_delivered_is_a_new_linked_message(
+    place: Site, type_: Type, delivered: str
+) -> None:
+    ran = type_("replay", delivered, "--again", "--reason", "the procedure lost it")
+    place.work()
+    linked = type_("trace", delivered, "--json").json["messages"]
+
+    assert ran.code == 0
+    assert [one["replays"] for one in linked] == [None, delivered]
+    assert len(place.out("wolfsburg")) == 2
+
+
+def test_a_stuck_message_goes_back_to_waiting(type_: Type, dead: str) -> None:
+    ran = type_("replay", dead, "--reason", "corrected")
+
+    assert ran.code == 0
+    assert state(type_, dead) == "waiting"
+
+
+def test_the_act_names_the_person_and_the_reason(type_: Type, dead: str) -> None:
+    type_("close", dead, "--reason", "by telephone")
+    last = type_("trace", dead, "--json").json["messages"][0]["entries"][-1]
+
+    assert (last["event"], last["actor"]) == ("closed", getpass.getuser())
+    assert last["facts"]["reason"] == "by telephone"
+    assert state(type_, dead) == "closed"
+
+
+@pytest.mark.parametrize("act", ["replay", "close", "settle", "pause"])
+def test_no_act_without_a_reason(type_: Type, submitted: str, act: str) -> None:
+    options = ["--delivered"] if act == "settle" else []
+    without = type_(act, submitted, *options)
+    empty = type_(act, "bau" if act == "pause" else submitted, *options, "--reason", " ")
+
+    assert (without.code, empty.code) == (2, 2)
+    assert "--reason" in without.err
+    assert "--reason" in empty.err
+
+
+def test_settle_wants_to_be_told_what_was_seen(type_: Type, submitted: str) -> None:
+    ran = type_("settle", submitted, "--reason", "seen")
+
+    assert ran.code == 2
+    assert "--delivered" in ran.err
+
+
+def test_only_an_unclear_delivery_is_settled(type_: Type, submitted: str) -> None:
+    ran = type_("settle", submitted, "--delivered", "--reason", "seen")
+
+    assert ran.code == 1
+    assert "waiting, not unclear" in ran.err
+
+
+def test_an_unknown_id_gets_a_hint(type_: Type, submitted: str) -> None:
+    ran = type_("close", "nothing", "--reason", "x")
+
+    assert ran.code == 1
+    assert "xoev-broker messages" in ran.err
+
+
+def test_reroute_decides_anew(place: Site, type_: Type) -> None:
+    place.file("antrag.xml", messages.request())
+    [receipt] = type_("submit", "antrag.xml", "--json").lines
+    changed = place.routes.read_text("utf-8").replace("name: bau\n", "name: neubau\n")
+    place.routes.write_text(changed, "utf-8")
+    type_("replay", receipt["id"], "--reroute", "--reason", "new route")
+    [row] = type_("messages", receipt["id"], "--json").json["messages"]
+
+    assert row["route"] == "neubau/wolfsburg"
+
+
+def test_a_paused_route_delivers_nothing_until_it_is_resumed(
+    place: Site, type_: Type, submitted: str
+) -> None:
+    type_("pause", "bau/wolfsburg", "--reason", "maintenance")
+    place.work()
+    during = place.out("wolfsburg")
+    type_("resume", "bau/wolfsburg")
+    place.work()
+
+    assert during == []
+    assert len(place.out("wolfsburg")) == 1
+
+
+def test_the_name_of_an_entry_means_all_its_routes(type_: Type) -> None:
+    paused, resumed = type_("pause", "bau", "--reason", "maintenance"), type_("resume", "bau")
+
+    assert paused.out.splitlines() == [
+        f"bau/{city} is paused" for city in ("wolfsburg", "braunschweig", "salzgitter")
+    ]
+    assert len(resumed.out.splitlines()) == 3
+
+
+def test_an_unknown_route_gets_a_suggestion(type_: Type) -> None:
+    ran = type_("pause", "bau/wolfsburgg", "--reason", "x")
+
+    assert ran.code == 1
+    assert 'did you mean "bau/wolfsburg"?' in ran.err
+
+
+def test_a_route_can_be_stopped_while_routes_yaml_is_broken(
+    place: Site, type_: Type, submitted: str
+) -> None:
+    place.routes.write_text("broken: [", "utf-8")
+    ran = type_("pause", "bau/wolfsburg", "--reason", "emergency")
+
+    assert ran.code == 0
+    assert "the name is not checked" in ran.err
+
+
+def test_resuming_what_is_not_paused_is_said(type_: Type, submitted: str) -> None:
+    ran = type_("resume", "bau/wolfsburg")
+
+    assert ran.code == 1
+    assert "is not paused" in ran.err
