@@ -14,6 +14,7 @@ from broker.journal.birth import birth
 from broker.journal.trail import Fact, Trail, entry
 from broker.journal.vault import salted
 from broker.message import Direction, Message, Receipt, new_id, now
+from broker.outcome import unreadable
 from broker.pipeline import Broker, Site, adapter
 from broker.stores.contract import Accepted, Birth, Refused, Row, Way
 
@@ -97,14 +98,16 @@ class Intake:
     def _replies(self, channel: str, incoming: Incoming) -> list[Birth]:
         site = self._broker.site
         names = site.adapters_of(channel)
+        parts: Sequence[bytes] = ()
         try:
             if len(names) != 1:
                 raise ReplyError(
                     f"the channel {channel} has {len(names)} adapters, a reply needs one"
                 )
-            parts: Sequence[bytes] = adapter(site, names[0]).replies(incoming.body)
-        except ReplyError as error:
-            return [self._reply(channel, incoming.name, incoming.body, 0, None, error)]
+            parts = adapter(site, names[0]).replies(incoming.body)
+        except Exception as error:  # noqa: BLE001 - an adapter may raise anything
+            problem = unreadable(error)
+            return [self._reply(channel, incoming.name, incoming.body, 0, None, problem)]
         return [
             self._correlated(channel, names[0], incoming.name, part, number)
             for number, part in enumerate(parts)
@@ -114,8 +117,8 @@ class Intake:
         try:
             found = adapter(self._broker.site, name).correlate(part)
             request = self._request(channel, found)
-        except ReplyError as error:
-            return self._reply(channel, source, part, number, None, error)
+        except Exception as error:  # noqa: BLE001 - an adapter may raise anything
+            return self._reply(channel, source, part, number, None, unreadable(error))
         if found.number and found.number != request.number:
             line = entry(request.id, "numbered", number=found.number)
             self._broker.store.learn(request.id, found.number, [line]).result()

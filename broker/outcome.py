@@ -16,11 +16,14 @@ from broker.errors import (
     BrokerError,
     ChannelError,
     DeliveryUnclear,
+    Exhausted,
     MessageError,
     ReplyError,
     SchemaMissing,
+    StoreError,
 )
 from broker.journal.trail import Fact, Trail
+from broker.journal.vault import MessageKey
 from broker.message import Direction, State, now
 from broker.pipeline import Broker, adapter
 from broker.retry import next_attempt
@@ -32,12 +35,21 @@ _CHANCE = random.SystemRandom()
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step on one delivery: the job, its bytes, and the trail it has left so far."""
+    """One step on one delivery: the job, its bytes, the trail so far, and its key in the clear."""
 
     job: Job
     body: bytes
     trail: Trail
     broker: Broker
+    key: MessageKey | None = None
+    marked: bool = False
+
+    @property
+    def sending(self) -> bool | None:
+        """What a certain outcome makes of the mark: this attempt's is settled, an older one is not
+        until the other side was asked.
+        """
+        return False if self.marked else None
 
 
 def delivered(step: Step, sent: Sent) -> tuple[Change, str]:
@@ -62,8 +74,8 @@ def replied(step: Step, reply: bytes) -> tuple[tuple[Birth, ...], str]:
         if found.reference not in ("", job.reference):
             raise ReplyError("the reply names another delivery than the one it answers")
         number = found.number
-    except (ReplyError, ChannelError) as problem:
-        error = problem if isinstance(problem, ReplyError) else ReplyError(str(problem))
+    except Exception as problem:  # noqa: BLE001 - an adapter may raise anything
+        error = unreadable(problem)
     identity = ("reply", job.channel, job.id, hashlib.sha256(reply).hexdigest())
     return (reply_birth(broker, reply, job.channel, identity, job, error),), number
 
@@ -92,15 +104,16 @@ def _postponed(step: Step, error: ChannelError) -> Change:
         )
     step.trail.note("postponed", attempt=job.attempts, due=due.isoformat(timespec="seconds"),
                     channel=job.channel, error=str(error), state=State.WAITING.value)  # fmt: skip
-    return Change(job.id, job.token, State.WAITING, step.trail.taken(), due=due, sending=False,
-                  reason="", error=str(error))  # fmt: skip
+    return Change(job.id, job.token, State.WAITING, step.trail.taken(), due=due,
+                  sending=step.sending, reason="", error=str(error))  # fmt: skip
 
 
 def _rejected(step: Step, error: MessageError) -> Change:
     job = step.job
     born = rejection_birth(step.broker, job, step.body, error)
     step.trail.note("rejected", reason=error.reason, error=str(error), state=State.REJECTED.value,
-                    name=born.message.id if born else None, **_first(error))  # fmt: skip
+                    name=born.message.id if born else None,
+                    attempt=job.attempts, **_first(error))  # fmt: skip
     return Change(job.id, job.token, State.REJECTED, step.trail.taken(), reason=error.reason,
                   error=str(error), births=(born,) if born else ())  # fmt: skip
 
@@ -109,7 +122,9 @@ def _ended(step: Step, state: State, event: str, error: BrokerError, before: str
     job, text = step.job, before + str(error)
     step.trail.note(event, reason=error.reason, error=text, state=state.value,
                     attempt=job.attempts, **_first(error))  # fmt: skip
-    return Change(job.id, job.token, state, step.trail.taken(), reason=error.reason, error=text)
+    sending = None if state is State.UNCLEAR else step.sending
+    return Change(job.id, job.token, state, step.trail.taken(), sending=sending,
+                  reason=error.reason, error=text)  # fmt: skip
 
 
 def _first(error: BrokerError) -> dict[str, Fact]:
@@ -117,6 +132,18 @@ def _first(error: BrokerError) -> dict[str, Fact]:
         return {}
     found = error.findings[0]
     return {"line": found.line or None, "path": found.path, "rule": found.rule}
+
+
+def unreadable(error: Exception) -> ReplyError:
+    """Return what becomes of a reply that could not be read: a case for a person.
+
+    A failing store or process is no fault of the reply and is raised again: it is offered again.
+    """
+    if isinstance(error, (StoreError, Exhausted)):
+        raise error
+    if isinstance(error, ReplyError):
+        return error
+    return ReplyError(str(error) if isinstance(error, BrokerError) else unexpected(error))
 
 
 def unexpected(error: Exception) -> str:

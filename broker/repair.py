@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from broker.errors import BrokerError
 from broker.journal.birth import birth
 from broker.journal.trail import Trail, entry
@@ -42,6 +44,8 @@ class Repair:
                 f"{row.id} may have arrived; look into the procedure, then use settle --delivered, "
                 "or replay --again"
             )
+        if self._broker.store.payload(row.id, "original") is None:
+            raise NotPossible(f"the payload of {row.id} was erased; it can only be closed")
         self._act(row, "replayed", State.WAITING, reason, self._rerouted(row) if reroute else None)
         return row.id
 
@@ -74,8 +78,11 @@ class Repair:
         trail = Trail(row.id, self._actor)
         trail.note(event, reason=reason, was=row.state.value, state=state.value,
                    route=route[0] if route else None, adapter=route[2] if route else None,
+                   table=route[1] if route else None,
                    channel=route[3] if route else None)  # fmt: skip
-        change = Change(row.id, None, state, trail.taken(), due=now(), sending=False, reason="",
+        # A mark without an outcome stays, so that the other side is asked, unless a person knows.
+        sending = False if row.state is State.UNCLEAR else None
+        change = Change(row.id, None, state, trail.taken(), due=now(), sending=sending, reason="",
                         error="", expected=(row.state,), route=route)  # fmt: skip
         if not self._broker.store.change([change]).result()[0]:
             raise NotPossible(f"{row.id} is not {row.state.value} any more; look at it again")
@@ -104,6 +111,5 @@ class Repair:
         trail = Trail(id, self._actor)
         trail.note("replayed", reason=reason, replays=row.id)
         made = birth(vault, message, ("replay", row.id, id), way, trail, "accepted")
-        accepted = store.accept(made).result()
-        store.note([entry(row.id, "replayed", self._actor, reason=reason, name=id)]).result()
-        return accepted.id
+        line = entry(row.id, "replayed", self._actor, reason=reason, name=id)
+        return store.accept(replace(made, entries=(*made.entries, line))).result().id

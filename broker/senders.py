@@ -36,11 +36,14 @@ class Senders:
     Each channel always gets one; more only while fewer than `limit` threads are at work in all.
     """
 
-    def __init__(self, work: Work, commit: Commit, limit: int) -> None:
-        """Take what sends one delivery, what commits outcomes, and the number of threads."""
+    def __init__(self, work: Work, commit: Commit, limit: int, idle: float = IDLE) -> None:
+        """Take what sends one delivery, what commits outcomes, the number of threads, and how long
+        a sender without work stays.
+        """
         self._work = work
         self._commit = commit
         self._limit = limit
+        self._idle = idle
         self._lines: dict[str, Line] = {}
         self._total = 0
         self._changed = Condition()
@@ -70,20 +73,22 @@ class Senders:
             Thread(target=self._run, args=(channel, line), name=name, daemon=True).start()
 
     def _run(self, channel: str, line: Line) -> None:
-        while (first := self._next(line)) is not None:
+        while (first := self._next(channel, line)) is not None:
             self._send(line, first)
-        with self._changed:
-            line.senders -= 1
-            self._total -= 1
-            if not line.senders and not line.waiting:
-                self._lines.pop(channel, None)
 
-    def _next(self, line: Line) -> tuple[Job, bytes] | None:
+    def _next(self, channel: str, line: Line) -> tuple[Job, bytes] | None:
         with self._changed:
             line.idle += 1
-            self._changed.wait_for(lambda: bool(line.waiting) or self._stopping, IDLE)
+            self._changed.wait_for(lambda: bool(line.waiting) or self._stopping, self._idle)
             line.idle -= 1
-            return line.waiting.popleft() if line.waiting else None
+            if line.waiting:
+                return line.waiting.popleft()
+            # Under the same lock as the look: a delivery that comes now finds one sender less.
+            line.senders -= 1
+            self._total -= 1
+            if not line.senders:
+                self._lines.pop(channel, None)
+            return None
 
     def _send(self, line: Line, first: tuple[Job, bytes]) -> None:
         jobs: list[Job] = []

@@ -13,7 +13,7 @@ from types import FrameType
 
 from broker.app import KINDS, App, Kinds
 from broker.bell import Bell
-from broker.errors import ConfigError, StoreError
+from broker.errors import BrokerError, ConfigError, StoreError
 from broker.intake import Intake
 from broker.journal.trail import Fact, entry
 from broker.logs import get
@@ -52,7 +52,11 @@ class Service:
         self._failure: BaseException | None = None
         self._log = get()
         self._lock = lock(settings.state)
-        self.app = App(settings, environ, self._broken, kinds)
+        try:
+            self.app = App(settings, environ, self._broken, kinds)
+        except BrokerError:
+            os.close(self._lock)
+            raise
         self.intake = Intake(self.app)
         pace = Pace(settings.threads, settings.batch, settings.senders, settings.poll)
         self.worker = Worker(self.app, pace, self._broken)

@@ -20,7 +20,8 @@ def recover(broker: Broker) -> int:
 
 def _recovered(voided: Voided) -> Entry:
     state = State.DEAD if voided.poison else State.WAITING
-    return entry(voided.message, "recovered", state=state.value, was=State.WORKING.value)
+    return entry(voided.message, "recovered", state=state.value, was=State.WORKING.value,
+                 attempt=voided.attempts)  # fmt: skip
 
 
 def release(broker: Broker) -> int:

@@ -14,6 +14,7 @@ from broker.errors import (
     BrokerError,
     ChannelError,
     DeliveryUnclear,
+    Exhausted,
     ReplyError,
     StoreError,
     Unreachable,
@@ -100,7 +101,7 @@ class Worker:
             try:
                 busy = self._round()
             except StoreError as error:
-                self._log.error("stopped", error=str(error))
+                self._broken(error)
                 return
             if not busy:
                 self._wake.wait(self._pace.poll)
@@ -118,7 +119,9 @@ class Worker:
         self._share(jobs)
         if jobs[0].alone:
             # Nothing else is prepared beside a message that was in hand when the process died.
-            self._hand.wait(lambda xml, _total: xml == 0 or self._stopping.is_set(), 3600)
+            while not self._hand.wait(lambda xml, _total: xml == 0, self._pace.poll):
+                if self._stopping.is_set():
+                    break
         return True
 
     def _share(self, jobs: Sequence[Job]) -> None:
@@ -143,26 +146,25 @@ class Worker:
                 ready.append((job, step.body))
             else:
                 changes.append((job, *self._prepared(step)))
-        try:
-            ready += self._written(changes)
-        except StoreError as error:
-            self._log.error("stopped", error=str(error))
-            return
+        ready += self._written(changes)
         self._senders.put(ready, self._inflight)
         self._hand.sent_on(len(jobs))
 
     def _opened(self, job: Job) -> Step | Change:
         try:
-            body = self._broker.vault.unseal(job.key, job.id, job.payload)
+            key = self._broker.vault.key(job.key)
+            body = self._broker.vault.unseal(key, job.id, job.payload)
         except StoreError as error:
             return failed(Step(job, b"", Trail(job.id), self._broker), ReplyError(str(error)))
-        return Step(job, body, Trail(job.id), self._broker)
+        return Step(job, body, Trail(job.id), self._broker, key)
 
     def _prepared(self, step: Step) -> tuple[Change, bytes | None]:
         try:
             if step.job.direction is Direction.ANSWER:
                 return self._answered(step)
             made = prepare(step.job, step.body, self._broker, step.trail)
+        except Exhausted:
+            raise  # the next start of this process takes it up again
         except BrokerError as error:
             return failed(step, error), None
         except Exception as error:  # noqa: BLE001 - an adapter may raise anything
@@ -180,7 +182,7 @@ class Worker:
 
     def _kept(self, step: Step, made: bytes) -> Change:
         job, vault = step.job, self._broker.vault
-        payload = vault.seal(vault.key(job.key), job.id, "converted", made)
+        payload = vault.seal(step.key or vault.key(job.key), job.id, "converted", made)
         return Change(job.id, job.token, State.WORKING, step.trail.taken(), payload)
 
     def _written(
@@ -211,9 +213,10 @@ class Worker:
             sent = deliver(job, body, self._broker, trail, partial(self._mark, job, marked))
         except BrokerError as error:
             self._hand.strength(job.channel, not isinstance(error, ChannelError))
-            return failed(step, error)
+            return failed(replace(step, marked=bool(marked)), error)
         except Exception as error:  # noqa: BLE001 - a library below a channel may raise anything
-            return failed(step, self._doubtful(job, error, bool(marked)))
+            step = replace(step, marked=bool(marked))
+            return failed(step, self._doubtful(job, error, step.marked))
         self._hand.strength(job.channel, True)
         change, number = delivered(step, sent)
         if number:
@@ -244,7 +247,11 @@ class Worker:
     def _committed(
         self, jobs: Sequence[Job], changes: Sequence[Change], future: Future[list[bool]]
     ) -> None:
-        if future.exception() is not None:
+        error = future.exception()
+        if error is not None:
+            # They would stay in hand for ever; after the end, the next start takes them up anyway.
+            if not self._stopping.is_set():
+                self._broken(error)
             return
         for change, kept in zip(changes, future.result(), strict=True):
             self._say(change, kept)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -134,12 +134,23 @@ class Bench:
         worker.start()
         tick, end = Event(), time.monotonic() + deadline
         while time.monotonic() < end and not self.failures:
-            if worker.idle(deadline) and not self.app.store.due():
+            if worker.idle(deadline) and self._quiet():
                 break
             tick.wait(0.005)
         assert worker.stop(deadline)
         if self.failures:
             raise self.failures[0]
+
+    def _quiet(self) -> bool:
+        """Whether nothing is due or worked on, and nothing moved while we looked."""
+        before = self._unfinished()
+        still = State.WORKING not in [state for _, state, _ in before]
+        return still and not self.app.store.due() and self._unfinished() == before
+
+    def _unfinished(self) -> list[tuple[str, State, int]]:
+        states = (State.WAITING, State.WORKING)
+        rows = self.app.store.rows(Filter(states=states, limit=10_000))
+        return [(row.id, row.state, row.attempts) for row in rows]
 
     def crash(self) -> int:
         """Open the store anew as after a crash: what was leased is void. Return how many leases."""
@@ -164,3 +175,22 @@ class Bench:
     def events(self, id: str) -> list[str]:
         """Return the events of a message in order."""
         return [entry.event for entry in self.app.store.entries(id)]
+
+
+Make = Callable[..., Bench]
+
+
+def benches(folder: Path) -> Iterator[Make]:
+    """Yield what makes a broker with a script of its own in the folder; close them all at the end.
+
+    For a fixture: `yield from benches(tmp_path)`.
+    """
+    made: list[Bench] = []
+
+    def make(script: Script | None = None, **fill: str) -> Bench:
+        made.append(Bench(folder, script or Script(), **fill))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.app.close()

@@ -43,7 +43,7 @@ def _status(desk: Desk) -> dict[str, Any]:
     from broker.journal.entry import stamp
 
     counts = desk.store.counts()
-    oldest = _oldest(desk, counts)
+    oldest = counts.oldest
     return {
         "running": running(desk.settings.state),
         "store": str(desk.settings.state),
@@ -62,19 +62,6 @@ def _status(desk: Desk) -> dict[str, Any]:
             for pause in desk.store.pauses()
         ],
     }  # fmt: skip
-
-
-def _oldest(desk: Desk, counts: Counts) -> datetime | None:
-    """Return when the oldest waiting message was received; rows come newest first."""
-    from broker.stores.contract import Filter
-
-    if counts.oldest is not None:
-        return counts.oldest
-    waiting = sum(states.get(State.WAITING, 0) for states in counts.states.values())
-    if not waiting:
-        return None
-    rows = desk.store.rows(Filter(states=(State.WAITING,), limit=waiting))
-    return min((row.received for row in rows), default=None)
 
 
 def running(state: Path) -> int | None:

@@ -9,7 +9,6 @@ programs in two decades read the same thing.
 
 from __future__ import annotations
 
-import struct
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -47,8 +46,11 @@ def encode(line: Line) -> bytes:
     fields = [line.message, stamp(line.time), line.event, line.actor]
     for name in sorted(line.facts):
         fields += (name, line.facts[name])
-    data = [field.encode() for field in fields]
-    return VERSION + b"".join(struct.pack(">I", len(field)) + field for field in data)
+    parts = [VERSION]
+    for field in fields:
+        data = field.encode()
+        parts += (len(data).to_bytes(4, "big"), data)
+    return b"".join(parts)
 
 
 def decode(entry: Entry) -> Line:
@@ -61,7 +63,14 @@ def decode(entry: Entry) -> Line:
         raise StoreError(f"journal entry {entry.seq} has a wrong number of fields")
     message, time, event, actor, *pairs = fields
     facts = MappingProxyType(dict(zip(pairs[::2], pairs[1::2], strict=True)))
-    return Line(message, datetime.fromisoformat(time), event, actor, facts, entry.seq)
+    return Line(message, _moment(time, entry.seq), event, actor, facts, entry.seq)
+
+
+def _moment(text: str, seq: int) -> datetime:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError as error:
+        raise StoreError(f"journal entry {seq} has no time") from error
 
 
 def _fields(body: bytes) -> list[str]:
@@ -69,15 +78,23 @@ def _fields(body: bytes) -> list[str]:
         raise StoreError("a journal entry has an unknown version")
     fields, at = [], 1
     while at < len(body):
-        (length,) = struct.unpack_from(">I", body, at)
-        end = at + 4 + length
-        if end > len(body):
+        end = at + 4 + int.from_bytes(body[at : at + 4])
+        if at + 4 > len(body) or end > len(body):
             raise StoreError("a journal entry is cut off")
-        fields.append(body[at + 4 : end].decode())
+        fields.append(_text(body[at + 4 : end]))
         at = end
     return fields
 
 
+def _text(data: bytes) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise StoreError("a journal entry holds what is no text") from error
+
+
 def stamp(time: datetime) -> str:
     """Return a time as RFC 3339 in UTC with microseconds."""
-    return time.astimezone(UTC).isoformat(timespec="microseconds")
+    if time.tzinfo is not UTC:
+        time = time.astimezone(UTC)
+    return time.isoformat(timespec="microseconds")

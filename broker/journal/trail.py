@@ -40,10 +40,13 @@ def entry(
     message: str, event: str, actor: str = BROKER, at: datetime | None = None, /, **facts: Fact
 ) -> Entry:
     """Return one entry ready to be stored; facts that are None or empty are left out."""
-    unknown = facts.keys() - FACTS
-    if unknown:
-        raise KeyError(f"facts that may not stand in the journal: {sorted(unknown)}")
-    said = {name: _text(value) for name, value in facts.items() if value not in (None, "")}
+    if not FACTS.issuperset(facts):
+        raise KeyError(f"facts that may not stand in the journal: {sorted(facts.keys() - FACTS)}")
+    said = {
+        name: value if type(value) is str else _text(value)
+        for name, value in facts.items()
+        if value is not None and value != ""
+    }
     line = Line(message, at or now(), event, actor, MappingProxyType(said))
     return Entry(message, event, encode(line))
 

@@ -46,14 +46,16 @@ class Vault:
 
         Raises ConfigError where others may read it or it is no key.
         """
-        if not file.exists():
-            _create(file)
-        mode = stat.S_IMODE(file.stat().st_mode)
+        try:
+            if not file.exists():
+                _create(file)
+            mode, key = stat.S_IMODE(file.stat().st_mode), file.read_bytes()
+        except OSError as error:
+            raise ConfigError(f"the site key {file} cannot be used: {error.strerror}") from error
         if mode & 0o077:
             raise ConfigError(
                 f"the site key {file} may be read by others (mode {mode:04o}); chmod 600"
             )
-        key = file.read_bytes()
         if len(key) != KEY:
             raise ConfigError(
                 f"the site key {file} has {len(key)} bytes, must have {KEY}; restore it"
@@ -69,7 +71,7 @@ class Vault:
         """Return a stored key in the clear."""
         try:
             return MessageKey(self._wrap.decrypt(wrapped[:NONCE], wrapped[NONCE:], None), wrapped)
-        except InvalidTag as error:
+        except (InvalidTag, ValueError) as error:
             raise StoreError(
                 "a message key does not fit the site key; restore the site key"
             ) from error
@@ -80,23 +82,25 @@ class Vault:
         box = nonce + AESGCM(key.plain).encrypt(nonce, data, _place(message, form))
         return Payload(form, box, os.urandom(SALT), len(data))
 
-    def unseal(self, key: bytes, message: str, payload: Payload) -> bytes:
-        """Decrypt one form of a message under its wrapped key.
+    def unseal(self, key: bytes | MessageKey, message: str, payload: Payload) -> bytes:
+        """Decrypt one form of a message under its key, wrapped or in the clear.
 
         Raises StoreError where the bytes were changed.
         """
         box = payload.box
         place = _place(message, payload.form)
         try:
-            return AESGCM(self.key(key).plain).decrypt(box[:NONCE], box[NONCE:], place)
-        except InvalidTag as error:
+            plain = (key if isinstance(key, MessageKey) else self.key(key)).plain
+            return AESGCM(plain).decrypt(box[:NONCE], box[NONCE:], place)
+        except (InvalidTag, ValueError) as error:
             raise StoreError(f"the stored payload of {message} was changed") from error
 
     def fingerprint(self, *parts: str | bytes) -> bytes:
         """Return a keyed digest that tells nothing without the site key (HMAC-SHA-256)."""
         mac = hmac.new(self._mark, digestmod=hashlib.sha256)
         for part in parts:
-            data = part.encode() if isinstance(part, str) else part
+            # A file name of the other side may hold bytes that are no UTF-8.
+            data = part.encode(errors="surrogateescape") if isinstance(part, str) else part
             mac.update(len(data).to_bytes(8, "big"))
             mac.update(data)
         return mac.digest()
@@ -115,7 +119,7 @@ def _place(message: str, form: Form) -> bytes:
 
 def _create(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    part = file.with_name(f".{file.name}.{os.getpid()}.part")
+    part = file.with_name(f".{file.name}.{os.urandom(4).hex()}.part")
     handle = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600)
     try:
         os.write(handle, os.urandom(KEY))

@@ -248,10 +248,13 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Voided:
-    """A lease of an earlier start: which message, and whether it is now dead as poison."""
+    """A lease of an earlier start: which message, whether it is now dead as poison, how many
+    attempts.
+    """
 
     message: str
     poison: bool
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ _VOID = text(f"""
     suspect = 1, token = NULL, due = :now, changed = :now WHERE state = 'working'
 """)  # noqa: S608
 _WORKING = text("""
-    SELECT message, CASE WHEN suspect = 2 AND crashes + 1 >= :crashes THEN 1 ELSE 0 END
+    SELECT message, CASE WHEN suspect = 2 AND crashes + 1 >= :crashes THEN 1 ELSE 0 END, attempts
     FROM deliveries WHERE state = 'working' ORDER BY seq
 """)
 
@@ -163,4 +163,4 @@ def void(connection: Connection) -> list[Voided]:
     found = connection.execute(_WORKING, {"crashes": CRASHES}).all()
     if found:
         connection.execute(_VOID, {"now": micros(now())})
-    return [Voided(message, bool(poison)) for message, poison in found]
+    return [Voided(message, bool(poison), attempts) for message, poison, attempts in found]

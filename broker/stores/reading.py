@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Select, func, or_, select
@@ -128,7 +129,15 @@ def counts(connection: Connection) -> Counts:
     for direction, state, count in connection.execute(query):
         states.setdefault(Direction(direction), {})[State(state)] = count
     refused = connection.execute(select(func.count()).select_from(refusals)).scalar_one()
-    return Counts(states, refused)
+    return Counts(states, refused, _oldest(connection))
+
+
+def _oldest(connection: Connection) -> datetime | None:
+    # Ids are ordered by time, so that the smallest waiting one is the oldest.
+    waiting = select(func.min(_d.message)).where(_d.state == State.WAITING.value)
+    received = select(_m.received).where(_m.id == waiting.scalar_subquery())
+    found = connection.execute(received).scalar()
+    return None if found is None else moment(found)
 
 
 def stopped(connection: Connection) -> list[Pause]:

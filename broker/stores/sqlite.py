@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker.errors import StoreError
@@ -77,7 +77,7 @@ def _create(file: Path) -> None:
 def _engine(file: Path, begin: str) -> Engine:
     pool: dict[str, Any] = {"pool_size": 8, "max_overflow": 64} if begin == "BEGIN" else {}
     engine = create_engine(
-        f"sqlite:///{file}",
+        URL.create("sqlite", database=str(file)),
         connect_args={"check_same_thread": False, "timeout": BUSY / 1000},
         **pool,
     )

@@ -7,11 +7,11 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError, SQLAlchemyError
+from sqlalchemy import Connection, NestedTransaction
+from sqlalchemy.exc import DatabaseError, DBAPIError, InternalError, OperationalError
 
 from broker.errors import StoreError
 
@@ -53,7 +53,9 @@ class Writer:
         """Take what opens a transaction, and whom to tell when the store can no longer be used."""
         self._begin = begin
         self._broken = broken
+        self._gate = Lock()
         self._failure: StoreError | None = None
+        self._broke: StoreError | None = None
         self._queue: SimpleQueue[_Waiter | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name="store-writer", daemon=True)
         self._thread.start()
@@ -61,15 +63,20 @@ class Writer:
     def submit(self, batch: Batch[Item, Result], item: Item) -> Future[Result]:
         """Hand in one write; the Future is done after the commit."""
         future: Future[Result] = Future()
-        if self._failure is not None:
-            future.set_exception(self._failure)
-        else:
-            self._queue.put(_Waiter(batch, item, future))
+        # What was handed in will be written: a waiter that goes away cannot take it back.
+        future.set_running_or_notify_cancel()
+        with self._gate:
+            if self._failure is None:
+                self._queue.put(_Waiter(batch, item, future))
+                return future
+        future.set_exception(self._failure)
         return future
 
     def close(self) -> None:
-        """Write what was handed in, then stop."""
-        self._queue.put(None)
+        """Write what was handed in, then stop; whatever comes later fails at once."""
+        with self._gate:
+            self._failure = self._failure or StoreError("the store is closed")
+            self._queue.put(None)
         self._thread.join()
 
     def _run(self) -> None:
@@ -95,23 +102,27 @@ class Writer:
         return group, False
 
     def _write(self, group: list[_Waiter]) -> None:
-        if self._failure is not None:
-            return self._fail(group, self._failure)
+        if self._broke is not None:
+            return self._fail(group, self._broke)
         try:
             with self._begin() as connection:
                 outcomes = [
                     outcome for part in _kinds(group) for outcome in _attempt(connection, part)
                 ]
-        except SQLAlchemyError as error:
-            self._failure = StoreError(f"the store failed in a commit: {_cause(error)}")
-            self._failure.__cause__ = error
-            self._broken(self._failure)
-            return self._fail(group, self._failure)
+        except Exception as error:  # noqa: BLE001 - nobody must wait for a thread that is gone
+            return self._break(group, error)
         for waiter, outcome in outcomes:
             if isinstance(outcome, Exception):
                 waiter.future.set_exception(outcome)
             else:
                 waiter.future.set_result(outcome)
+
+    def _break(self, group: list[_Waiter], error: Exception) -> None:
+        failure = StoreError(f"the store failed in a commit: {_cause(error)}")
+        failure.__cause__ = error
+        self._failure = self._broke = failure
+        self._fail(group, failure)
+        self._broken(failure)
 
     def _fail(self, group: list[_Waiter], failure: StoreError) -> None:
         for waiter in group:
@@ -127,16 +138,32 @@ def _kinds(group: list[_Waiter]) -> list[list[_Waiter]]:
 
 def _attempt(connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
     batch = part[0].batch
+    savepoint = connection.begin_nested()
     try:
-        with connection.begin_nested():
-            results = batch.write(connection, [waiter.item for waiter in part])
-        return list(zip(part, results, strict=True))
-    except OperationalError:
-        raise
-    except (SQLAlchemyError, StoreError) as error:
+        results = batch.write(connection, [waiter.item for waiter in part])
+    except Exception as error:  # a value may fail in any way, also in the driver
+        if _fatal(error):
+            # The database may have undone the transaction, and the savepoint with it.
+            raise
+        _undo(connection, savepoint)
         if len(part) == 1:
             return [(part[0], _translated(error, batch.name))]
+    else:
+        savepoint.commit()
+        return list(zip(part, results, strict=True))
     return [outcome for waiter in part for outcome in _attempt(connection, [waiter])]
+
+
+def _undo(connection: Connection, savepoint: NestedTransaction) -> None:
+    while (inner := connection.get_nested_transaction()) is not None and inner is not savepoint:
+        inner.rollback()
+    savepoint.rollback()
+
+
+def _fatal(error: Exception) -> bool:
+    """Whether the database itself failed: what it holds or where it lies, not one item."""
+    kind = (OperationalError, InternalError, MemoryError)
+    return isinstance(error, kind) or type(error) is DatabaseError
 
 
 def _translated(error: Exception, name: str) -> Exception:

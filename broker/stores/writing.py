@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, insert, select, text, update
+from sqlalchemy import Connection, bindparam, insert, select, text, update
 
-from broker.message import Authority, Envelope, State, now
+from broker.message import Authority, Envelope, now
+from broker.stores import bulk
 from broker.stores.contract import Accepted, Birth, Change, Entry, Payload, Refused, Verdict
 from broker.stores.tables import deliveries, entries, messages, payloads, refusals
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+_ENVELOPE = tuple(field.name for field in fields(Envelope))
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def micros(time: datetime) -> int:
@@ -29,21 +34,26 @@ def moment(value: int) -> datetime:
 
 def envelope_text(envelope: Envelope) -> str:
     """Return an envelope as JSON text, as kept in `messages.envelope`."""
-    return json.dumps(asdict(envelope), ensure_ascii=False, separators=(",", ":"))
+    values = {name: getattr(envelope, name) for name in _ENVELOPE}
+    for role in ("sender", "recipient"):
+        who: Authority = values[role]
+        values[role] = {"key": who.key, "directory": who.directory, "name": who.name}
+    return _encode(values)
 
 
 def envelope_of(value: str) -> Envelope:
     """Return the envelope kept as JSON text."""
-    fields = json.loads(value)
-    fields["sender"] = Authority(**fields["sender"])
-    fields["recipient"] = Authority(**fields["recipient"])
-    return Envelope(**fields)
+    values = json.loads(value)
+    values["sender"] = Authority(**values["sender"])
+    values["recipient"] = Authority(**values["recipient"])
+    return Envelope(**values)
 
 
-_INSERT_MESSAGE = insert(messages)
-_INSERT_PAYLOAD = insert(payloads)
-_INSERT_DELIVERY = insert(deliveries)
-_INSERT_ENTRY = insert(entries)
+_MESSAGE = tuple(messages.c.keys())
+_NAMES = tuple(deliveries.c.keys())
+_PAYLOAD = ("message", "form", "size", "salt", "box")
+_DELIVERY = tuple(name for name in _NAMES if name != "seq")
+_ENTRY = ("message", "event", "body")
 _INSERT_REFUSAL = insert(refusals)
 _KNOWN = select(messages.c.identity, messages.c.id, messages.c.received, messages.c.digest).where(
     messages.c.identity.in_(bindparam("identities", expanding=True))
@@ -81,22 +91,26 @@ def insert_births(connection: Connection, births: Sequence[Birth]) -> None:
     if not births:
         return
     stamp = micros(now())
-    connection.execute(_INSERT_MESSAGE, [_message_row(birth) for birth in births])
-    connection.execute(_INSERT_PAYLOAD, [_payload_row(b.message.id, b.payload) for b in births])
-    connection.execute(_INSERT_DELIVERY, [_delivery_row(birth, stamp) for birth in births])
+    bulk.insert(connection, messages, _MESSAGE, [_message_row(birth) for birth in births])
+    insert_payloads(connection, [_payload_row(b.message.id, b.payload) for b in births])
+    bulk.insert(connection, deliveries, _DELIVERY, [_delivery_row(b, stamp) for b in births])
     insert_entries(connection, (entry for birth in births for entry in birth.entries))
 
 
 def insert_entries(connection: Connection, lines: Iterable[Entry]) -> None:
     """Append to the journal."""
-    rows = [{"message": line.message, "event": line.event, "body": line.body} for line in lines]
-    if rows:
-        connection.execute(_INSERT_ENTRY, rows)
+    rows = [(line.message, line.event, line.body) for line in lines]
+    bulk.insert(connection, entries, _ENTRY, rows)
 
 
-def _message_row(birth: Birth) -> dict[str, Any]:
+def insert_payloads(connection: Connection, rows: Sequence[bulk.Values]) -> None:
+    """Insert sealed payloads."""
+    bulk.insert(connection, payloads, _PAYLOAD, rows)
+
+
+def _message_row(birth: Birth) -> bulk.Values:
     message, envelope = birth.message, birth.message.envelope
-    return {
+    row = {
         "id": message.id,
         "direction": message.direction.value,
         "standard": envelope.standard,
@@ -116,21 +130,16 @@ def _message_row(birth: Birth) -> dict[str, Any]:
         "answers": message.answers,
         "replays": message.replays,
     }
+    return [row[name] for name in _MESSAGE]
 
 
-def _payload_row(message: str, payload: Payload) -> dict[str, Any]:
-    return {
-        "message": message,
-        "form": payload.form,
-        "size": payload.size,
-        "salt": payload.salt,
-        "box": payload.box,
-    }
+def _payload_row(message: str, payload: Payload) -> bulk.Values:
+    return message, payload.form, payload.size, payload.salt, payload.box
 
 
-def _delivery_row(birth: Birth, stamp: int) -> dict[str, Any]:
+def _delivery_row(birth: Birth, stamp: int) -> bulk.Values:
     way = birth.way
-    return {
+    row = {
         "message": birth.message.id,
         "state": way.state.value,
         "route": way.route,
@@ -152,39 +161,23 @@ def _delivery_row(birth: Birth, stamp: int) -> dict[str, Any]:
         "error": way.error,
         "receipt": "",
     }
+    return [row[name] for name in _DELIVERY]
 
 
-_d = deliveries.c
-_SET: dict[str, Any] = {
-    "state": bindparam("b_state"),
-    "due": func.coalesce(bindparam("b_due"), _d.due),
-    "changed": bindparam("b_changed"),
-    "ready": func.coalesce(bindparam("b_ready"), _d.ready),
-    "sending": func.coalesce(bindparam("b_sending"), _d.sending),
-    "reason": func.coalesce(bindparam("b_reason"), _d.reason),
-    "error": func.coalesce(bindparam("b_error"), _d.error),
-    "receipt": func.coalesce(bindparam("b_receipt"), _d.receipt),
-}
-#: One statement while the lease is kept, one for when it ends: an end in order clears what a crash
-#: left behind.
-_KEEP = (
-    update(deliveries)
-    .values(_SET)
-    .where(_d.message == bindparam("b_id"), _d.token == bindparam("b_token"))
-)
-_END = (
-    update(deliveries)
-    .values(_SET | {"token": None, "suspect": 0, "crashes": 0})
-    .where(_d.message == bindparam("b_id"), _d.token == bindparam("b_token"))
-)
-_OUTSIDE = (
-    update(deliveries)
-    .values(_SET | {"token": None, "suspect": 0, "crashes": 0})
-    .where(
-        _d.message == bindparam("b_id"),
-        _d.state.in_(bindparam("b_expected", expanding=True)),
-    )
-)
+#: An end in order clears what a crash left behind.
+_CHANGE = """
+    UPDATE deliveries SET state = v.column3, due = coalesce(v.column4, deliveries.due),
+    changed = v.column5, ready = coalesce(v.column6, deliveries.ready),
+    sending = coalesce(v.column7, deliveries.sending),
+    reason = coalesce(v.column8, deliveries.reason), error = coalesce(v.column9, deliveries.error),
+    receipt = coalesce(v.column10, deliveries.receipt),
+    token = CASE WHEN v.column3 = 'working' THEN deliveries.token END,
+    suspect = CASE WHEN v.column3 = 'working' THEN deliveries.suspect ELSE 0 END,
+    crashes = CASE WHEN v.column3 = 'working' THEN deliveries.crashes ELSE 0 END FROM
+"""
+_LEASED = "AS v WHERE deliveries.message = v.column1 AND deliveries.token = v.column2"
+_EXPECTED = "AS v WHERE deliveries.message = v.column1 AND deliveries.state = v.column2"
+_COLUMNS = 10
 
 
 def change(connection: Connection, groups: Sequence[Sequence[Change]]) -> list[list[bool]]:
@@ -199,47 +192,38 @@ def change(connection: Connection, groups: Sequence[Sequence[Change]]) -> list[l
 
 def _together(connection: Connection, steps: Sequence[Change], stamp: int) -> bool:
     savepoint = connection.begin_nested()
-    for statement, keep in ((_KEEP, True), (_END, False)):
-        part = [step for step in steps if (step.state is State.WORKING) is keep]
-        if not part:
-            continue
-        result = connection.execute(statement, [_change_row(step, stamp) for step in part])
-        if result.rowcount != len(part):
-            savepoint.rollback()
-            return False
+    rows = [_change_row(step, step.token, stamp) for step in steps]
+    if bulk.update(connection, _CHANGE, _COLUMNS, _LEASED, rows) != len(steps):
+        savepoint.rollback()
+        return False
     _attachments(connection, steps)
     savepoint.commit()
     return True
 
 
 def _single(connection: Connection, step: Change, stamp: int) -> bool:
-    row = _change_row(step, stamp)
-    if step.token is None:
-        row["b_expected"] = [state.value for state in step.expected]
-        statement = _OUTSIDE
-    else:
-        statement = _KEEP if step.state is State.WORKING else _END
-    if connection.execute(statement, row).rowcount != 1:
+    after = _EXPECTED if step.token is None else _LEASED
+    names = [state.value for state in step.expected] if step.token is None else [step.token]
+    rows = [_change_row(step, name, stamp) for name in names]
+    if bulk.update(connection, _CHANGE, _COLUMNS, after, rows) != 1:
         return False
     _attachments(connection, [step])
     return True
 
 
-def _change_row(step: Change, stamp: int) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "b_id": step.id,
-        "b_state": step.state.value,
-        "b_due": None if step.due is None else micros(step.due),
-        "b_changed": stamp,
-        "b_ready": 1 if step.payload is not None else None,
-        "b_sending": None if step.sending is None else int(step.sending),
-        "b_reason": step.reason,
-        "b_error": step.error,
-        "b_receipt": step.receipt,
-    }
-    if step.token is not None:
-        row["b_token"] = step.token
-    return row
+def _change_row(step: Change, hold: str | None, stamp: int) -> bulk.Values:
+    return (
+        step.id,
+        hold,
+        step.state.value,
+        None if step.due is None else micros(step.due),
+        stamp,
+        1 if step.payload is not None else None,
+        None if step.sending is None else int(step.sending),
+        step.reason,
+        step.error,
+        step.receipt,
+    )
 
 
 _DROP_FORM = text("DELETE FROM payloads WHERE message = :message AND form = :form")
@@ -254,7 +238,7 @@ _REROUTE = (
             "ready": 0,
         }
     )
-    .where(_d.message == bindparam("b_id"))
+    .where(deliveries.c.message == bindparam("b_id"))
 )
 _RENAME = (
     update(messages)
@@ -273,8 +257,7 @@ _RENAME = (
 
 def _attachments(connection: Connection, steps: Sequence[Change]) -> None:
     sealed = [_payload_row(s.id, s.payload) for s in steps if s.payload is not None]
-    if sealed:
-        connection.execute(_INSERT_PAYLOAD, sealed)
+    insert_payloads(connection, sealed)
     births = [birth for step in steps for birth in step.births]
     if births:
         accept(connection, births)

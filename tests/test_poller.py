@@ -1,0 +1,228 @@
+"""Looking into channels: everything is taken over once, and settled only after the commit."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+
+from broker.channels.channel import Channel, Incoming, Verdict
+from broker.errors import StoreError, Unreachable
+from broker.message import Direction, State
+from broker.poller import Poller
+from broker.stores.contract import Filter
+from tests import messages
+from tests.fakes import Bench, Make, benches
+
+WAIT = 30
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Make]:
+    yield from benches(tmp_path)
+
+
+def channel(broker: Bench, party: str = "bauportal") -> Channel:
+    found = broker.app.site.channels["procedure"]
+    found.values = {**found.values, "from": party}
+    return found
+
+
+def poller(broker: Bench, woken: list[bool] | None = None) -> Poller:
+    wake: Callable[[], None] = lambda: (woken or []).append(True)  # noqa: E731
+    return Poller(broker.app, broker.intake, wake, 0.01)
+
+
+def message(name: str, body: bytes) -> Incoming:
+    return Incoming("message", name, body)
+
+
+def until(done: Callable[[], bool]) -> bool:
+    tick = Event()
+    for _ in range(WAIT * 100):
+        if done():
+            return True
+        tick.wait(0.01)
+    return False
+
+
+def test_a_message_that_lies_there_is_accepted_and_then_settled(bench: Make) -> None:
+    broker, woken = bench(), [False]
+    broker.script.incoming.append(message("a.xml", messages.request()))
+
+    assert poller(broker, woken).look(channel(broker)) == 1
+
+    ((name, verdict),) = broker.script.settled
+    assert (name, verdict.taken) == ("a.xml", True)
+    assert verdict.text.startswith("accepted as ")
+    assert broker.app.store.counts().accepted == 1
+    assert woken[-1]
+
+
+def test_it_is_settled_only_after_the_commit(bench: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = bench()
+    there: list[bool] = []
+    found = channel(broker)
+
+    def settle(_incoming: Incoming, verdict: Verdict) -> None:
+        id = verdict.text.split()[-1 if "taken over" in verdict.text else 2].strip(",")
+        there.append(broker.app.store.row(id) is not None)
+
+    monkeypatch.setattr(found, "settle", settle)
+    broker.script.incoming.append(message("a.xml", messages.request()))
+    broker.script.incoming.append(Incoming("reply", "b.xml", messages.reply("0" * 13)))
+    poller(broker).look(found)
+
+    assert there == [True, True]
+
+
+def test_a_message_that_is_refused_is_kept_and_settled_as_refused(bench: Make) -> None:
+    broker = bench()
+    broker.script.incoming.append(message("a.xml", b"<broken"))
+
+    poller(broker).look(channel(broker))
+
+    ((_, verdict),) = broker.script.settled
+    assert (verdict.taken, verdict.reason) == (False, "X000")
+    assert broker.app.store.counts().refused == 1
+
+
+def test_other_bytes_under_the_same_id_are_settled_as_refused(bench: Make) -> None:
+    broker = bench()
+    for at in range(2):
+        body = messages.request(name="11111111-1111-4111-8111-111111111111")
+        broker.script.incoming.append(message(f"{at}.xml", body))
+
+    poller(broker).look(channel(broker))
+
+    assert [(one.taken, one.reason) for _, one in broker.script.settled] == [
+        (True, ""),
+        (False, "S050"),
+    ]
+
+
+def test_a_bad_message_does_not_hold_up_the_others(bench: Make) -> None:
+    broker = bench()
+    bodies = [messages.request(), b"<broken", b"", messages.request()]
+    for at, body in enumerate(bodies):
+        broker.script.incoming.append(message(f"{at}.xml", body))
+
+    poller(broker).look(channel(broker))
+
+    assert [one.taken for _, one in broker.script.settled] == [True, False, False, True]
+
+
+def test_the_same_file_again_gets_the_same_receipt(bench: Make) -> None:
+    broker, body = bench(), messages.request()
+    for _ in range(2):
+        broker.script.incoming.append(message("a.xml", body))
+        poller(broker).look(channel(broker))
+
+    first, second = (one.text for _, one in broker.script.settled)
+    assert first == second
+    assert broker.app.store.counts().accepted == 1
+
+
+def test_a_reply_is_taken_over_and_says_as_what(bench: Make) -> None:
+    broker = bench()
+    request = broker.accept(messages.request())
+    body = messages.reply(broker.row(request.id).reference)
+    broker.script.incoming.append(Incoming("reply", "a.xml", body))
+
+    poller(broker).look(channel(broker))
+
+    (answer,) = broker.answers()
+    assert broker.script.settled == [("a.xml", Verdict(True, f"taken over as {answer.id}"))]
+
+
+def test_nothing_is_settled_when_the_store_fails(bench: Make) -> None:
+    broker = bench()
+    broker.script.incoming.append(message("a.xml", messages.request()))
+    broker.app.store.close()
+
+    with pytest.raises(StoreError):
+        poller(broker).look(channel(broker))
+
+    assert broker.script.settled == []
+
+
+def test_a_party_that_may_not_send_this_is_told_by_a_rejection(bench: Make) -> None:
+    broker = bench()
+    broker.script.incoming.append(message("a.xml", messages.request()))
+
+    poller(broker).look(channel(broker, "wolfsburg"))
+    broker.run()
+
+    (row,) = broker.app.store.rows(Filter(direction=Direction.REQUEST))
+    assert (row.state, row.reason) == (State.REJECTED, "T070")
+
+
+def test_it_looks_again_and_again_until_it_is_stopped(bench: Make) -> None:
+    broker = bench()
+    running = poller(broker)
+    running.start()
+    for at in range(3):
+        body = messages.reply("0" * 13, number=f"63-{at}")
+        broker.script.incoming.append(Incoming("reply", f"{at}.xml", body))
+        assert until(lambda at=at: len(broker.script.settled) == at + 1)  # type: ignore[misc]
+
+    running.stop()
+
+    broker.script.incoming.append(Incoming("reply", "z.xml", b""))
+    assert len(broker.script.settled) == 3
+
+
+@pytest.mark.parametrize("error", [Unreachable("gone"), OSError("gone"), ValueError("Planck")])
+def test_a_channel_that_fails_is_looked_at_again_and_it_is_said_once(
+    bench: Make, monkeypatch: pytest.MonkeyPatch, quiet: io.BytesIO, error: Exception
+) -> None:
+    broker, fails = bench(), [3]
+    found = channel(broker)
+    receive = found.receive
+
+    def failing() -> Iterable[Incoming]:
+        if fails[0]:
+            fails[0] -= 1
+            raise error
+        return receive()
+
+    monkeypatch.setattr(found, "receive", failing)
+    broker.script.incoming.append(Incoming("reply", "a.xml", messages.reply("0" * 13)))
+    running = poller(broker)
+    running.start()
+
+    assert until(lambda: len(broker.script.settled) == 1)
+    running.stop()
+    lines = [json.loads(line) for line in quiet.getvalue().splitlines()]
+    events = [line["event"] for line in lines if line["event"] in ("disturbed", "restored")]
+    assert events in (["disturbed", "restored"], ["disturbed"], [])
+    assert "Planck" not in quiet.getvalue().decode()
+
+
+def test_a_channel_that_hangs_delays_no_other(bench: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, gate, begun, looked = bench(), Event(), Event(), Event()
+    hanging, other = broker.app.site.channels["procedure"], broker.app.site.channels["return"]
+
+    def hang() -> Iterable[Incoming]:
+        begun.set()
+        gate.wait(WAIT)
+        return ()
+
+    def look() -> Iterable[Incoming]:
+        if begun.is_set():
+            looked.set()
+        return ()
+
+    monkeypatch.setattr(type(hanging), "receives", property(lambda _self: True))
+    monkeypatch.setattr(hanging, "receive", hang)
+    monkeypatch.setattr(other, "receive", look)
+    running = poller(broker)
+    running.start()
+
+    assert looked.wait(WAIT)
+    running.stop()
+    gate.set()

@@ -1,0 +1,372 @@
+"""The daemon: one at a time, drained on stop, reloaded only without findings."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+from sqlalchemy import Connection, event
+from sqlalchemy.exc import OperationalError
+
+from broker.app import KINDS
+from broker.channels.channel import Mark, Prepared, Sent
+from broker.errors import ConfigError, StoreError, Unreachable
+from broker.journal.entry import decode
+from broker.message import State
+from broker.service import Running, Service, lock
+from broker.settings import Settings
+from broker.stores.contract import Room
+from broker.stores.sqlite import SqliteStore
+from tests import messages
+from tests.fakes import Bench, Make, benches
+from tests.needs import ROOT
+
+WAIT = 30
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Make]:
+    yield from benches(tmp_path)
+
+
+def until(done: Callable[[], bool]) -> bool:
+    tick = Event()
+    for _ in range(WAIT * 100):
+        if done():
+            return True
+        tick.wait(0.01)
+    return False
+
+
+class Daemon:
+    """A service in a thread of its own."""
+
+    def __init__(self, bench: Bench, **environ: str) -> None:
+        self.environ = {
+            **bench.environ,
+            "XOEV_BROKER_LISTEN": "",
+            "XOEV_BROKER_POLL": "0.02s",
+            **environ,
+        }
+        kinds = {**KINDS, "fake": bench.script.kind()}
+        self.service = Service(Settings.load(self.environ), self.environ, kinds)
+        self.errors: list[Exception] = []
+        self.ready = Event()
+        self._thread = Thread(target=self._run)
+
+    def _run(self) -> None:
+        def ready(_running: Running) -> None:
+            self.ready.set()
+
+        try:
+            self.service.run(ready)
+        except StoreError as error:
+            self.errors.append(error)
+
+    def start(self) -> Service:
+        self._thread.start()
+        assert self.ready.wait(WAIT)
+        return self.service
+
+    def stop(self) -> None:
+        self.service.stop()
+        self.wait()
+
+    def wait(self) -> None:
+        self._thread.join(WAIT)
+        assert not self._thread.is_alive()
+
+
+@pytest.fixture
+def daemon(bench: Make) -> Iterator[Callable[..., Daemon]]:
+    made: list[Daemon] = []
+
+    def make(broker: Bench, **environ: str) -> Daemon:
+        made.append(Daemon(broker, **environ))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one._thread.is_alive():
+            one.stop()
+
+
+Run = Callable[..., Daemon]
+
+
+def send(service: Service, body: bytes | None = None) -> str:
+    return service.intake.accept(body or messages.request(), "bauportal", "test").id
+
+
+def events(quiet: io.BytesIO) -> list[str]:
+    return [json.loads(line)["event"] for line in quiet.getvalue().splitlines()]
+
+
+def journal(broker: Bench) -> list[str]:
+    return [line.event for line in broker.app.store.entries() if not line.message]
+
+
+def test_it_delivers_what_it_accepts_until_it_is_stopped(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    running = daemon(broker)
+    service = running.start()
+
+    id = send(service)
+
+    assert until(lambda: broker.state(id) is State.DELIVERED)
+    running.stop()
+    assert running.errors == []
+    assert journal(broker) == ["started", "stopped"]
+
+
+def test_the_table_in_force_is_in_the_journal(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    running = daemon(broker)
+    running.start()
+    running.stop()
+
+    line = decode(next(iter(broker.app.store.entries())))
+
+    assert line.facts["table"] == broker.app.site.table.table.digest
+    assert line.facts["routes"] == "1"
+
+
+def test_what_an_earlier_start_had_in_hand_is_taken_up(
+    bench: Make, daemon: Run, quiet: io.BytesIO
+) -> None:
+    broker = bench()
+    id = broker.accept(messages.request()).id
+    broker.app.store.take(Room())
+
+    running = daemon(broker)
+    running.start()
+
+    assert until(lambda: broker.state(id) is State.DELIVERED)
+    assert "recovered" in broker.events(id)
+    assert "recovered" in events(quiet)
+
+
+def test_stopping_finishes_what_is_in_hand(bench: Make, daemon: Run, quiet: io.BytesIO) -> None:
+    begun, gate = Event(), Event()
+
+    def hang(_prepared: Prepared, _mark: Mark) -> Sent:
+        begun.set()
+        gate.wait(WAIT)
+        return Sent("taken")
+
+    broker = bench()
+    broker.script.plan("procedure", hang)
+    running = daemon(broker)
+    id = send(running.start())
+    assert begun.wait(WAIT)
+
+    running.service.stop()
+    gate.set()
+    running.wait()
+
+    assert broker.state(id) is State.DELIVERED
+    assert "drained" in events(quiet)
+
+
+def test_stopping_does_not_wait_for_ever_for_what_hangs(
+    bench: Make, daemon: Run, quiet: io.BytesIO
+) -> None:
+    begun, gate = Event(), Event()
+
+    def hang(_prepared: Prepared, _mark: Mark) -> Sent:
+        begun.set()
+        gate.wait(WAIT)
+        return Sent("taken")
+
+    broker = bench()
+    broker.script.plan("procedure", hang)
+    running = daemon(broker, XOEV_BROKER_DRAIN="0.1s")
+    id = send(running.start())
+    assert begun.wait(WAIT)
+
+    running.stop()
+
+    assert broker.state(id) is State.WORKING
+    assert "drained" not in events(quiet)
+    gate.set()
+
+
+# one at a time
+
+
+def test_a_second_run_on_the_same_store_is_refused_and_told_who_has_it(
+    bench: Make, daemon: Run
+) -> None:
+    broker = bench()
+    daemon(broker).start()
+
+    with pytest.raises(ConfigError, match=f"another run .process {os.getpid()}. works on"):
+        Daemon(broker)
+
+
+def test_the_next_run_may_begin_when_the_one_before_has_ended(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    for _ in range(2):
+        running = daemon(broker)
+        running.start()
+        running.stop()
+
+    assert journal(broker) == ["started", "stopped"] * 2
+
+
+def test_the_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from broker.service import lock;"
+        "lock(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program, str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT,
+    ) as child:  # fmt: skip
+        assert child.stdout is not None
+        assert child.stdout.readline() == "locked\n"
+        with pytest.raises(ConfigError, match=f"process {child.pid}"):
+            lock(tmp_path)
+        child.send_signal(signal.SIGKILL)
+
+    os.close(lock(tmp_path))
+
+
+def test_commands_work_beside_a_run(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    daemon(broker).start()
+
+    id = broker.accept(messages.request()).id
+
+    assert until(lambda: broker.state(id) is State.DELIVERED)
+
+
+# reload
+
+
+def rewrite(broker: Bench, old: str, new: str) -> None:
+    text = broker.file.read_text(encoding="utf-8")
+    assert old in text
+    broker.file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_a_table_without_findings_is_put_in_force(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    service = daemon(broker).start()
+    before = service.app.site.table.table.digest
+    rewrite(broker, "name: bau\n", "name: bau-neu\n")
+
+    assert service.reload()
+
+    id = send(service)
+    assert service.app.site.table.table.digest != before
+    assert broker.row(id).route == "bau-neu"
+    assert journal(broker) == ["started", "reloaded"]
+
+
+def test_a_table_with_findings_is_reported_and_the_old_one_stays(
+    bench: Make, daemon: Run, quiet: io.BytesIO
+) -> None:
+    broker = bench()
+    service = daemon(broker).start()
+    site = service.app.site
+    rewrite(broker, "adapter: wolfsburg/bau", "adapter: wolfsburg/bauu")
+
+    assert not service.reload()
+
+    assert service.app.site is site
+    assert events(quiet).count("kept") == 1
+    assert journal(broker) == ["started"]
+    id = send(service)
+    assert until(lambda: broker.state(id) is State.DELIVERED)
+
+
+def test_a_stored_delivery_keeps_its_route_over_a_reload(bench: Make, daemon: Run) -> None:
+    broker = bench(first="1h")
+    broker.script.plan("procedure", Unreachable("no answer"))
+    service = daemon(broker).start()
+    id = send(service)
+    assert until(lambda: broker.row(id).error == "no answer")
+    before = broker.row(id)
+    rewrite(broker, "name: bau\n", "name: bau-neu\n")
+
+    assert service.reload()
+
+    after = broker.row(id)
+    assert (after.route, after.table, after.channel) == (
+        before.route,
+        before.table,
+        before.channel,
+    )
+
+
+def test_a_file_that_is_gone_is_a_finding_too(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    service = daemon(broker).start()
+    broker.file.unlink()
+
+    assert not service.reload()
+
+
+# failures
+
+
+def break_store(service: Service) -> None:
+    store = service.app.store
+    assert isinstance(store, SqliteStore)
+
+    def fail(_connection: Connection) -> None:
+        raise OperationalError("COMMIT", {}, Exception("disk I/O error"))
+
+    event.listen(store._writing, "commit", fail)
+
+
+def test_a_failing_store_ends_the_process_with_the_cause(
+    bench: Make, daemon: Run, quiet: io.BytesIO
+) -> None:
+    broker = bench()
+    running = daemon(broker)
+    service = running.start()
+    break_store(service)
+
+    with pytest.raises(StoreError):
+        send(service)
+
+    running.wait()
+    assert [str(error) for error in running.errors] == [
+        "stopped: the store failed in a commit: disk I/O error"
+    ]
+    assert "failed" in events(quiet)
+
+
+def test_nothing_is_accepted_after_the_store_failed(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    running = daemon(broker)
+    service = running.start()
+    break_store(service)
+    for _ in range(3):
+        with pytest.raises(StoreError):
+            send(service)
+
+    running.wait()
+    assert broker.app.store.counts().accepted == 0
+
+
+def test_a_configuration_with_findings_does_not_start_and_holds_no_lock(
+    bench: Make, daemon: Run
+) -> None:
+    broker = bench()
+    rewrite(broker, "adapter: wolfsburg/bau", "adapter: wolfsburg/bauu")
+    with pytest.raises(ConfigError, match="did you mean"):
+        Daemon(broker)
+    rewrite(broker, "adapter: wolfsburg/bauu", "adapter: wolfsburg/bau")
+
+    daemon(broker).start()

@@ -1,0 +1,104 @@
+"""What the broker does now and then by itself."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from broker.journal.entry import decode
+from broker.message import State
+from broker.stores.contract import Room
+from broker.upkeep import expire, recover, release
+from broker.xoev.standards import Standards
+from tests import messages
+from tests.fakes import Bench, Make, benches
+
+NAMESPACE = "http://www.xleitstelle.de/xbau/2/9"
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Iterator[Make]:
+    yield from benches(tmp_path)
+
+
+def held(broker: Bench) -> str:
+    id = broker.accept(messages.request(namespace=NAMESPACE)).id
+    broker.run()
+    return id
+
+
+def test_a_void_lease_is_written_down_with_its_attempt(bench: Make) -> None:
+    broker = bench()
+    id = broker.accept(messages.request()).id
+    broker.app.store.take(Room())
+
+    assert recover(broker.app) == 1
+
+    line = decode(list(broker.app.store.entries(id))[-1])
+    assert (line.event, dict(line.facts)) == (
+        "recovered",
+        {"attempt": "1", "state": "waiting", "was": "working"},
+    )
+
+
+def test_poison_is_written_down_as_the_end_of_the_lease(bench: Make) -> None:
+    broker = bench()
+    id = broker.accept(messages.request()).id
+    for _ in range(4):
+        broker.app.store.take(Room())
+        recover(broker.app)
+
+    line = decode(list(broker.app.store.entries(id))[-1])
+
+    assert (line.facts["state"], line.facts["attempt"]) == ("dead", "4")
+    assert broker.row(id).error.startswith("poison: ")
+
+
+def test_nothing_in_hand_is_nothing_to_recover(bench: Make) -> None:
+    broker = bench()
+    broker.accept(messages.request())
+
+    assert recover(broker.app) == 0
+
+
+def test_a_held_message_goes_on_when_its_standard_is_there(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = bench()
+    id = held(broker)
+    monkeypatch.setattr(Standards, "installed", lambda *_: True)
+
+    assert release(broker.app) == 1
+
+    assert broker.state(id) is State.WAITING
+    assert broker.events(id)[-1] == "released"
+
+
+def test_only_what_is_held_is_let_go(bench: Make) -> None:
+    broker = bench()
+    broker.accept(messages.request())
+
+    assert release(broker.app) == 0
+
+
+def test_a_held_message_is_not_buried_before_its_time(bench: Make) -> None:
+    broker = bench()
+    id = held(broker)
+
+    assert expire(broker.app, timedelta(hours=1).total_seconds()) == 0
+    assert broker.state(id) is State.HELD
+
+
+def test_a_message_held_too_long_says_so(bench: Make, quiet: io.BytesIO) -> None:
+    broker = bench()
+    id = held(broker)
+
+    assert expire(broker.app, 0) == 1
+
+    row = broker.row(id)
+    assert row.error == "held too long: nobody installed the missing schema"
+    assert broker.events(id)[-1] == "buried"
