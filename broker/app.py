@@ -20,7 +20,7 @@ from broker.journal.vault import Vault
 from broker.pipeline import Site
 from broker.routes import RoutingTable
 from broker.settings import Settings, variable
-from broker.stores.contract import Store
+from broker.stores.contract import Filter, Store
 from broker.stores.sqlite import SqliteStore
 from broker.xoev.standards import Standards
 
@@ -57,11 +57,25 @@ class App:
         self._site = load_site(settings, environ, kinds)
         self.vault = Vault.open(settings.site_key)
         self.store: Store = open_store(settings, broken or _ignored)
+        self._fits()
 
     @property
     def site(self) -> Site:
         """The configuration in force."""
         return self._site
+
+    def _fits(self) -> None:
+        """Refuse a site key that is not the one of this store: nothing could be read with it."""
+        for row in self.store.rows(Filter(limit=1)):
+            found = self.store.payload(row.id, "original")
+            try:
+                if found:
+                    self.vault.key(found[0])
+            except StoreError as error:
+                self.store.close()
+                file = self.settings.site_key
+                text = f"the site key {file} is not the one of this store; restore it from a backup"
+                raise ConfigError(text) from error
 
     def reload(self) -> Site:
         """Load routes, adapters and standards anew and put them in force together.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from broker.errors import MessageError
 from broker.journal.trail import Trail, entry
-from broker.message import State, now
+from broker.message import Direction, State, now
 from broker.pipeline import Broker
 from broker.stores.contract import Change, Entry, Filter, Row, Voided
 
@@ -25,28 +26,52 @@ def _recovered(voided: Voided) -> Entry:
 
 
 def release(broker: Broker) -> int:
-    """Let held messages go on whose standard is installed now; return how many."""
+    """Let held messages go on whose standard is installed now; return how many.
+
+    One that no route took when it came is held against the routes of today.
+    """
     standards = broker.site.standards
-    held = broker.store.rows(Filter(states=(State.HELD,), limit=LOOK))
+    held = broker.store.rows(Filter(states=(State.HELD,), oldest=True, limit=LOOK))
     free = [row for row in held if standards.installed(row.envelope.standard, row.envelope.version)]
-    return _move(broker, free, "released", State.WAITING, "")
+    return _write(broker, [_released(broker, row) for row in free])
 
 
 def expire(broker: Broker, seconds: float) -> int:
     """Give messages that were held too long to a person; return how many."""
     before = now() - timedelta(seconds=seconds)
-    late = broker.store.rows(Filter(states=(State.HELD,), until=before, limit=LOOK))
-    text = "held too long: nobody installed the missing schema"
-    return _move(broker, late, "buried", State.DEAD, text)
+    held = broker.store.rows(Filter(states=(State.HELD,), oldest=True, limit=LOOK))
+    return _write(broker, [_expired(row) for row in held if row.changed <= before])
 
 
-def _move(broker: Broker, rows: list[Row], event: str, state: State, error: str) -> int:
-    changes = [_change(row, event, state, error) for row in rows]
-    return sum(broker.store.change(changes).result()) if changes else 0
-
-
-def _change(row: Row, event: str, state: State, error: str) -> Change:
+def _released(broker: Broker, row: Row) -> Change:
+    way, error = _way(broker, row)
     trail = Trail(row.id)
-    trail.note(event, state=state.value, was=row.state.value, error=error)
-    return Change(row.id, None, state, trail.taken(), due=now(), error=error or None,
+    trail.note("released", state=State.WAITING.value, was=row.state.value,
+               route=way[0] if way else None, table=way[1] if way else None,
+               adapter=way[2] if way else None, channel=way[3] if way else None)  # fmt: skip
+    return Change(row.id, None, State.WAITING, trail.taken(), due=now(), route=way,
+                  reason=error.reason if error else "", error=str(error or ""),
                   expected=(State.HELD,))  # fmt: skip
+
+
+def _way(broker: Broker, row: Row) -> tuple[tuple[str, str, str, str] | None, MessageError | None]:
+    if row.route or row.direction is Direction.ANSWER:
+        return None, None
+    table = broker.site.table
+    try:
+        route = table.judge(row.envelope, row.party)
+    except MessageError as error:
+        return None, error
+    return (route.name, table.table.digest, route.adapter, route.channel), None
+
+
+def _expired(row: Row) -> Change:
+    text = "held too long: nobody installed the missing schema"
+    trail = Trail(row.id)
+    trail.note("buried", state=State.DEAD.value, was=row.state.value, error=text)
+    return Change(row.id, None, State.DEAD, trail.taken(), due=now(), error=text,
+                  expected=(State.HELD,))  # fmt: skip
+
+
+def _write(broker: Broker, changes: list[Change]) -> int:
+    return sum(broker.store.change(changes).result()) if changes else 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -44,6 +45,20 @@ def run() -> None:
         sys.stdout.flush()
 
     service.run(ready)
+    leave()
+
+
+def leave() -> None:
+    """End the process when everything is settled, whatever a thread still hangs in.
+
+    A procedure that never answers would else keep the process from ending: Python waits for every
+    thread of a pool at its exit.
+    """
+    hanging = [thread for thread in threading.enumerate() if not thread.daemon]
+    if len(hanging) > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def submit(

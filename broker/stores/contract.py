@@ -215,7 +215,7 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which rows to list; empty fields do not restrict. `text` is an id, message uuid, reference or
-    number.
+    number; `oldest` puts the oldest first.
     """
 
     states: tuple[State, ...] = ()
@@ -227,6 +227,7 @@ class Filter:
     answers: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    oldest: bool = False
     limit: int = 100
 
 

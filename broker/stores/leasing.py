@@ -110,8 +110,11 @@ def _choose(connection: Connection, room: Room, stamp: int) -> list[str]:
     start = secrets.randbelow(len(channels)) if channels else 0
     chosen: list[str] = []
     budget = room.budget
+    # The channels share a lease, so that a backlog of one leaves room for the others.
+    share = max(1, -(-room.limit // max(1, len(channels))))
     for channel in channels[start:] + channels[:start]:
-        free = min(room.channels.get(channel, room.default), room.limit - len(chosen))
+        open_ = min(room.channels.get(channel, room.default), share)
+        free = min(open_, room.limit - len(chosen))
         if free <= 0 or (budget <= 0 and chosen):
             continue
         rows = connection.execute(_CANDIDATES, {"channel": channel, "now": stamp, "room": free})

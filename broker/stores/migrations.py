@@ -24,13 +24,13 @@ MIGRATIONS = (
         "first tables",
         (
             """CREATE TABLE messages (
-                id VARCHAR(36) PRIMARY KEY, direction VARCHAR(8) NOT NULL, standard VARCHAR(64) NOT
+                id VARCHAR(36) PRIMARY KEY, direction VARCHAR(8) NOT NULL, standard TEXT NOT
                 NULL,
-                version VARCHAR(32) NOT NULL, kind VARCHAR(200) NOT NULL, uuid VARCHAR(200) NOT
+                version TEXT NOT NULL, kind TEXT NOT NULL, uuid TEXT NOT
                 NULL,
-                sender VARCHAR(200) NOT NULL, recipient VARCHAR(200) NOT NULL, envelope TEXT NOT
+                sender TEXT NOT NULL, recipient TEXT NOT NULL, envelope TEXT NOT
                 NULL,
-                party VARCHAR(200) NOT NULL, received {int} NOT NULL, size {int} NOT NULL,
+                party TEXT NOT NULL, received {int} NOT NULL, size {int} NOT NULL,
                 identity {blob} NOT NULL, digest {blob} NOT NULL, key {blob}, "case" {blob},
                 answers VARCHAR(36), replays VARCHAR(36))""",
             "CREATE UNIQUE INDEX messages_identity ON messages (identity)",
@@ -42,11 +42,11 @@ MIGRATIONS = (
                 salt {blob} NOT NULL, box {blob} NOT NULL, PRIMARY KEY (message, form))""",
             """CREATE TABLE deliveries (
                 seq {seq}, message VARCHAR(36) NOT NULL, state VARCHAR(9) NOT NULL,
-                route VARCHAR(400) NOT NULL, "table" VARCHAR(64) NOT NULL, adapter VARCHAR(200) NOT
+                route TEXT NOT NULL, "table" TEXT NOT NULL, adapter TEXT NOT
                 NULL,
-                channel VARCHAR(200) NOT NULL, lane {blob}, reference VARCHAR(13) NOT NULL,
-                number VARCHAR(200) NOT NULL, ready INTEGER NOT NULL, attempts INTEGER NOT NULL,
-                due {int} NOT NULL, changed {int} NOT NULL, token VARCHAR(32), sending INTEGER NOT
+                channel TEXT NOT NULL, lane {blob}, reference VARCHAR(13) NOT NULL,
+                number TEXT NOT NULL, ready INTEGER NOT NULL, attempts INTEGER NOT NULL,
+                due {int} NOT NULL, changed {int} NOT NULL, token TEXT, sending INTEGER NOT
                 NULL,
                 suspect INTEGER NOT NULL, crashes INTEGER NOT NULL, reason VARCHAR(8) NOT NULL,
                 error TEXT NOT NULL, receipt TEXT NOT NULL)""",
@@ -62,16 +62,16 @@ MIGRATIONS = (
                 WHERE lane IS NOT NULL
                 AND state IN ('waiting', 'working', 'held', 'unclear', 'dead')""",
             """CREATE TABLE refusals (
-                id VARCHAR(36) PRIMARY KEY, party VARCHAR(200) NOT NULL, via VARCHAR(200) NOT NULL,
+                id VARCHAR(36) PRIMARY KEY, party TEXT NOT NULL, via TEXT NOT NULL,
                 reason VARCHAR(8) NOT NULL, error TEXT NOT NULL, received {int} NOT NULL, key
                 {blob},
                 size {int} NOT NULL, salt {blob}, box {blob})""",
             """CREATE TABLE entries (
-                seq {seq}, message VARCHAR(36) NOT NULL, event VARCHAR(32) NOT NULL, body {blob} NOT
+                seq {seq}, message VARCHAR(36) NOT NULL, event TEXT NOT NULL, body {blob} NOT
                 NULL)""",
             "CREATE INDEX entries_message ON entries (message, seq)",
             """CREATE TABLE pauses (
-                route VARCHAR(400) PRIMARY KEY, actor VARCHAR(200) NOT NULL, reason TEXT NOT NULL,
+                route TEXT PRIMARY KEY, actor TEXT NOT NULL, reason TEXT NOT NULL,
                 since {int} NOT NULL)""",
         ),
     ),

@@ -28,8 +28,9 @@ def row(connection: Connection, id: str) -> Row | None:
 
 
 def rows(connection: Connection, filter: Filter) -> list[Row]:
-    """Return what passes the filter, newest first."""
-    query = _filtered(_ROW, filter).order_by(_d.seq.desc()).limit(filter.limit)
+    """Return what passes the filter, newest first unless it says otherwise."""
+    order = _d.seq.asc() if filter.oldest else _d.seq.desc()
+    query = _filtered(_ROW, filter).order_by(order).limit(filter.limit)
     return [_row(found) for found in connection.execute(query)]
 
 
