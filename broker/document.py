@@ -192,8 +192,12 @@ def _ordinary(raw: bytes, root: etree._Element, limits: Limits) -> bool:
 
     An element has a "<" and an attribute a "=", so that few of them are few names.
     """
-    few = raw.count(b"<") + raw.count(b"=") <= min(limits.names, limits.elements)
-    return few and bool(_within(limits.depth, limits.attributes)(root))
+    attributes = raw.count(b"=")
+    if raw.count(b"<") + attributes > min(limits.names, limits.elements):
+        return False
+    if attributes <= limits.attributes:
+        return not _deeper(limits.depth)(root)
+    return bool(_within(limits.depth, limits.attributes)(root))
 
 
 def _check_size(root: etree._Element, limits: Limits) -> None:

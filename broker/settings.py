@@ -42,7 +42,7 @@ FIELDS = (
     Field("max_message", "number", "largest message that is accepted", "64 MB"),
     Field("xml_threads", "number", "threads that check and convert; 0 is one for each core", "0"),
     Field("senders", "number", "threads that deliver, over all channels", "32"),
-    Field("batch", "number", "most messages that are prepared in one commit", "50"),
+    Field("batch", "number", "how many messages are leased at a time", "200"),
     Field("held_limit", "seconds", "how long a message waits for a missing schema", "30d"),
     Field("poll", "seconds", "pause between two looks into folders and tables", "1s"),
     Field("drain", "seconds", "time to finish what is in hand at a stop", "20s"),

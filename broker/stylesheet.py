@@ -8,6 +8,7 @@ import threading
 import unicodedata
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -204,6 +205,7 @@ def _local(moment: datetime) -> datetime:
     return moment.astimezone(timezone(timedelta(hours=2 if summer else 1)))
 
 
+@lru_cache
 def _last_sunday(year: int, month: int) -> datetime:
     """Return when the clocks change: 01:00 UTC on the last Sunday of a month with 31 days."""
     last = datetime(year, month, 31, 1, tzinfo=UTC)

@@ -66,6 +66,7 @@ class Worker:
         self._senders = Senders(self._deliver, self._commit, pace.senders)
         self._pool = ThreadPoolExecutor(pace.threads, thread_name_prefix="xml")
         self._wake = Event()
+        self._more = False
         self._stopping = Event()
         self._thread = Thread(target=self._run, name="dispatcher", daemon=True)
         self._log = get()
@@ -108,11 +109,14 @@ class Worker:
 
     def _round(self) -> bool:
         self._wake.clear()
-        if not self._broker.store.due():
+        if not self._more and not self._broker.store.due():
             return False
         if not self._hand.wait(lambda xml, _total: xml <= self._pace.batch, self._pace.poll):
             return True
-        jobs = self._broker.store.take(self._hand.room())
+        room = self._hand.room()
+        jobs = self._broker.store.take(room)
+        # A full lease leaves more behind; asking first would cost as much as taking.
+        self._more = len(jobs) >= room.limit > 0
         if not jobs:
             return False
         self._hand.take(jobs)

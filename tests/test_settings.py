@@ -30,7 +30,7 @@ def test_a_fresh_checkout_needs_no_settings() -> None:
         max_message=64 * 1024 * 1024,
         xml_threads=0,
         senders=32,
-        batch=50,
+        batch=200,
         held_limit=30 * 86400.0,
         poll=1.0,
         drain=20.0,
@@ -155,5 +155,5 @@ def test_the_reference_has_a_row_for_every_setting() -> None:
 
     for field in FIELDS:
         assert f"| `{variable(field.name)}` | {field.help} |" in page
-    assert "| `XOEV_BROKER_BATCH` | most messages" in page
-    assert "number | `50` |" in page
+    assert "| `XOEV_BROKER_BATCH` | how many messages" in page
+    assert "number | `200` |" in page

@@ -85,6 +85,8 @@ class Writer:
             group, last = self._gather()
             if group:
                 self._write(group)
+            # While nothing comes, the bytes of the last group must not stay in memory.
+            group.clear()
 
     def _gather(self) -> tuple[list[_Waiter], bool]:
         first = self._queue.get()

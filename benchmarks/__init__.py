@@ -1,0 +1,1 @@
+"""The product against the limits of its parts, measured side by side in one run."""
