@@ -62,6 +62,17 @@ def test_a_message_that_was_moved_meanwhile_is_left_alone(bench: Make) -> None:
     assert broker.state(row.id) is State.DELIVERED
 
 
+def test_a_reply_that_matches_nothing_cannot_be_replayed(bench: Make) -> None:
+    broker = bench()
+    incoming = Incoming("reply", "a", messages.reply("0" * 13))
+    (id,) = broker.intake.reply("procedure", incoming)
+
+    with pytest.raises(NotPossible, match="matches no delivery"):
+        Repair(broker.app, "erika").replay(broker.row(id), "again")
+
+    assert broker.state(id) is State.DEAD
+
+
 def test_a_message_in_work_cannot_be_replayed(bench: Make) -> None:
     broker = bench()
     id = broker.accept(messages.request()).id

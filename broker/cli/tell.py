@@ -75,7 +75,7 @@ def _facts(row: Row) -> tuple[tuple[str, str], ...]:
         ("reference", row.reference),
         ("number", row.number),
         ("receipt", row.receipt),
-        ("reason", f"{row.reason}: {row.error}" if row.error else row.reason),
+        ("reason", ": ".join(filter(None, (row.reason, row.error)))),
         ("due", moment(row.due) if row.state is State.WAITING else ""),
         ("answers", row.answers or ""),
         ("replays", row.replays or ""),

@@ -42,11 +42,16 @@ def test_a_replay_of_what_was_delivered_is_a_new_linked_message(
     assert len(place.out("wolfsburg")) == 2
 
 
-def test_a_stuck_message_goes_back_to_waiting(type_: Type, dead: str) -> None:
-    ran = type_("replay", dead, "--reason", "corrected")
+def test_a_stuck_message_goes_back_to_waiting(place: Site, type_: Type) -> None:
+    unknown = messages.request(namespace="http://www.xleitstelle.de/xbau/2/9")
+    place.file("antrag.xml", unknown)
+    held = str(type_("submit", "antrag.xml", "--json").lines[0]["id"])
+    place.work()
+    before = state(type_, held)
 
-    assert ran.code == 0
-    assert state(type_, dead) == "waiting"
+    ran = type_("replay", held, "--reason", "corrected")
+
+    assert (ran.code, before, state(type_, held)) == (0, "held", "waiting")
 
 
 def test_the_act_names_the_person_and_the_reason(type_: Type, dead: str) -> None:
