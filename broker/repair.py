@@ -45,7 +45,9 @@ class Repair:
                 "or replay --again"
             )
         if row.direction is Direction.ANSWER and row.answers is None:
-            raise NotPossible(f"{row.id} matches no delivery, a replay cannot change that; close it")
+            raise NotPossible(
+                f"{row.id} matches no delivery, a replay cannot change that; close it"
+            )
         if self._broker.store.payload(row.id, "original") is None:
             raise NotPossible(f"the payload of {row.id} was erased; it can only be closed")
         self._act(row, "replayed", State.WAITING, reason, self._rerouted(row) if reroute else None)
