@@ -185,7 +185,10 @@ def test_a_message_is_rerouted_by_the_table_in_force(bench: Make) -> None:
 
 def test_an_answer_is_not_rerouted(bench: Make) -> None:
     broker = bench()
-    (id,) = broker.intake.reply("procedure", Incoming("reply", "a", messages.reply("0" * 13)))
+    reference = broker.row(broker.accept(messages.request()).id).reference
+    unknown = messages.reply(reference, status="ERFUNDEN")
+    (id,) = broker.intake.reply("procedure", Incoming("reply", "a", unknown))
+    broker.run()
 
     with pytest.raises(NotPossible, match="its way follows from its request"):
         erika(broker).replay(broker.row(id), "because", reroute=True)
