@@ -85,12 +85,15 @@ class Directory(Channel):
                 self._place(
                     part.with_name(f".{prepared.key}.data.part"), prepared.body, folder / name
                 )
-                write(part, b"")
+                _renew(part, b"")
             elif self._is_there(folder / name, prepared.body):
                 part.unlink(missing_ok=True)
                 return Sent(name)
             else:
-                write(part, prepared.body)
+                _renew(part, prepared.body)
+            # A file's own sync does not keep its name everywhere, and a part that is gone counts
+            # as delivered.
+            sync(folder)
         mark()
         with reachable(folder):
             os.rename(part, folder / (name + self._marker))
@@ -175,3 +178,13 @@ class Directory(Channel):
         if final.is_symlink() or not final.is_file() or final.read_bytes() != body:
             raise Unreachable(f"{self.name}: {final} is there with other content; move it away")
         return True
+
+
+def _renew(part: Path, body: bytes) -> None:
+    """Write the part; one that is there never goes missing: that would say it was delivered."""
+    if os.path.lexists(part):
+        fresh = part.with_name(part.name + ".new")
+        write(fresh, body)
+        os.replace(fresh, part)
+    else:
+        write(part, body)

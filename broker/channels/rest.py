@@ -69,8 +69,12 @@ class Rest(Channel):
         raise self._error(answer.status)
 
     def find(self, key: str) -> Found:
-        """Ask the address of `ask`, where there is one."""
-        if not self.values.get("ask"):
+        """Ask the address of `ask`, where there is one.
+
+        Where the answer of the send is a reply, knowing that it arrived is not enough: the reply
+        would be lost. Then nobody is asked, and the send is repeated or left to a person.
+        """
+        if not self.values.get("ask") or self.values.get("reply") == "body":
             return Found.UNKNOWN
         try:
             answer = self._wire.call(

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import os
 import stat
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +50,7 @@ class Vault:
         try:
             if not file.exists():
                 _create(file)
+            _tidy(file)
             mode, key = stat.S_IMODE(file.stat().st_mode), file.read_bytes()
         except OSError as error:
             raise ConfigError(f"the site key {file} cannot be used: {error.strerror}") from error
@@ -117,6 +119,12 @@ def _place(message: str, form: Form) -> bytes:
     return f"{message}/{form}".encode()
 
 
+def _tidy(file: Path) -> None:
+    """Remove keys that a process wrote and could not name any more."""
+    for part in file.parent.glob(f".{file.name}.*.part"):
+        part.unlink(missing_ok=True)
+
+
 def _create(file: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     part = file.with_name(f".{file.name}.{os.urandom(4).hex()}.part")
@@ -126,12 +134,10 @@ def _create(file: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-    try:
-        os.link(part, file)  # fails where another process was quicker: its key counts
-    except FileExistsError:
-        pass
-    finally:
-        part.unlink()
+    # Fails where another process was quicker (and may have tidied up): its key counts.
+    with suppress(FileExistsError, FileNotFoundError):
+        os.link(part, file)
+    part.unlink(missing_ok=True)
     folder = os.open(file.parent, os.O_RDONLY)
     try:
         os.fsync(folder)

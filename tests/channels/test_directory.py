@@ -208,13 +208,13 @@ def test_a_folder_that_cannot_be_synchronised(
     calls: list[int] = []
     real = os.fsync
 
-    def second_fails(descriptor: int) -> None:
+    def last_fails(descriptor: int) -> None:
         calls.append(descriptor)
-        if len(calls) == 2:
+        if len(calls) == 3:
             raise OSError(code, "no")
         real(descriptor)
 
-    monkeypatch.setattr(os, "fsync", second_fails)
+    monkeypatch.setattr(os, "fsync", last_fails)
 
     if clear:
         assert sender(out).send(LETTER, nothing).receipt == NAME

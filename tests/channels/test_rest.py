@@ -251,6 +251,15 @@ def test_a_question_that_fails_leaves_it_unknown(server: Server, build: Build) -
     assert build(ask=server.address + "/{key}").find("0190-key") is Found.UNKNOWN
 
 
+def test_nobody_is_asked_where_the_answer_of_the_send_is_the_reply(
+    server: Server, build: Build
+) -> None:
+    channel = build(ask=server.address + "/{key}", reply="body")
+
+    assert channel.find("0190-key") is Found.UNKNOWN
+    assert not server.requests
+
+
 def test_user_and_password_are_sent(server: Server, build: Build, tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("geheim-4711\n", "utf-8")
