@@ -22,6 +22,9 @@ from broker.routes import RoutingTable
 from broker.settings import Settings, variable
 from broker.stores.contract import Filter, Store
 from broker.stores.sqlite import SqliteStore
+from broker.xoev.codelists import CodeLists
+from broker.xoev.judgement import Checks
+from broker.xoev.rules import Rules
 from broker.xoev.standards import Standards
 
 Kinds = Mapping[str, type[Channel]]
@@ -80,9 +83,15 @@ class App:
     def reload(self) -> Site:
         """Load routes, adapters and standards anew and put them in force together.
 
-        Raises ConfigError; then everything stays as it was.
+        Raises ConfigError; then everything stays as it was. That an adapter of a route broke is
+        a reason to keep the old one.
         """
-        old, self._site = self._site, load_site(self.settings, self._environ, self._kinds)
+        old, new = self._site, load_site(self.settings, self._environ, self._kinds)
+        broke = disabled(new).keys() - disabled(old).keys()
+        if broke:
+            findings = [finding for name in sorted(broke) for finding in disabled(new)[name]]
+            raise ConfigError("an adapter broke", findings=findings)
+        self._site = new
         for channel in old.channels.values():
             channel.close()
         return self._site
@@ -98,10 +107,11 @@ def load_site(settings: Settings, environ: Mapping[str, str], kinds: Kinds = KIN
     """Return the configuration that the settings point to, checked as a whole.
 
     Raises ConfigError with all findings of routes.yaml and the standards. A broken adapter is no
-    error by itself:
-    it is missing, and only its own routes have a finding.
+    error: only what its own routes take waits, see `disabled`.
     """
     standards = load_standards(settings)
+    checks = Checks(standards, CodeLists.load(settings.schemas), Rules.load(settings.schemas))
+    checks.compile_all()
     catalog = Catalog.load(settings.adapters)
     table = load(settings.routes, known(catalog, standards, kinds), environ)
     channels = {name: build(declared, kinds) for name, declared in table.channels.items()}
@@ -109,7 +119,13 @@ def load_site(settings: Settings, environ: Mapping[str, str], kinds: Kinds = KIN
     for route in table.routes:
         if route.adapter not in replies.get(route.channel, ()):
             replies[route.channel] = (*replies.get(route.channel, ()), route.adapter)
-    return Site(RoutingTable(table), catalog, standards, channels, replies)
+    return Site(RoutingTable(table), catalog, standards, checks, channels, replies)
+
+
+def disabled(site: Site) -> dict[str, tuple[Finding, ...]]:
+    """Return what is wrong with adapters that a route names; what it takes waits for a repair."""
+    used = {route.adapter for route in site.table.table.routes}
+    return {name: found for name, found in site.catalog.broken.items() if name in used}
 
 
 def load_standards(settings: Settings) -> Standards:
@@ -125,7 +141,7 @@ def known(catalog: Catalog, standards: Standards, kinds: Kinds = KINDS) -> Known
     """Return what routes.yaml may name here."""
     return Known(
         kinds=kind_fields(kinds),
-        adapters=catalog.names,
+        adapters=(*catalog.names, *catalog.broken),
         accepts={name: catalog.accepts(name) for name in catalog.names},
         standards=[
             f"{name}/{version}"

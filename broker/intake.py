@@ -13,7 +13,7 @@ from broker.errors import Conflict, MessageError, Refusal, ReplyError, SenderNot
 from broker.journal.birth import birth
 from broker.journal.trail import Fact, Trail, entry
 from broker.journal.vault import salted
-from broker.message import Direction, Message, Receipt, new_id, now
+from broker.message import Authority, Direction, Message, Receipt, new_id, now
 from broker.outcome import unreadable
 from broker.pipeline import Broker, Site, adapter
 from broker.stores.contract import Accepted, Birth, Refused, Row, Way
@@ -38,14 +38,17 @@ class Intake:
             self.refuse(body, party, via, error).result()
             raise
 
-    def begin(self, body: bytes, party: str) -> tuple[Message, Future[Accepted]]:
+    def begin(
+        self, body: bytes, party: str, recipient: str = ""
+    ) -> tuple[Message, Future[Accepted]]:
         """Parse and hand to the store without waiting; give the result to `finish`.
 
-        Raises Refusal where no head can be read.
+        `recipient` is what the channel knows of messages whose standard has no head. Raises
+        Refusal where no head can be read.
         """
         site = self._broker.site
         document = site.standards.parse(body)
-        envelope = site.standards.envelope(document)
+        envelope = site.standards.envelope(document, *_ends(site, party, recipient))
         message = Message(new_id(), Direction.REQUEST, envelope, body, party, now())
         way = _way(site, message)
         trail = Trail(message.id)
@@ -136,6 +139,15 @@ class Intake:
     ) -> Birth:  # fmt: skip
         identity = ("reply", channel, source, str(number), hashlib.sha256(part).hexdigest())
         return reply_birth(self._broker, part, channel, identity, request, error)
+
+
+def _ends(site: Site, party: str, recipient: str) -> tuple[Authority | None, Authority | None]:
+    """Return recipient and sender for a message without a head, as the channel knows them."""
+    if not recipient:
+        return None, None
+    known = site.table.party(party)
+    key = known.keys[0] if known and known.keys else party
+    return Authority(recipient, ""), Authority(key, "")
 
 
 def _way(site: Site, message: Message) -> Way:

@@ -10,6 +10,7 @@ from typing import Protocol
 from broker.adapter import Adapter
 from broker.catalog import Catalog
 from broker.channels.channel import Channel, Found, Mark, Prepared, Sent
+from broker.config.model import Checks
 from broker.document import Document
 from broker.errors import (
     DeliveryUnclear,
@@ -26,6 +27,8 @@ from broker.journal.vault import Vault
 from broker.message import Envelope, Facts
 from broker.routes import RoutingTable
 from broker.stores.contract import Job, Row, Store
+from broker.xoev.judgement import Checks as Judge
+from broker.xoev.remark import refuse
 from broker.xoev.standards import Standards
 
 
@@ -38,6 +41,7 @@ class Site:
     table: RoutingTable
     catalog: Catalog
     standards: Standards
+    checks: Judge
     channels: Mapping[str, Channel]
     replies: Mapping[str, tuple[str, ...]]
 
@@ -62,6 +66,7 @@ def prepare(job: Job, body: bytes, broker: Broker, trail: Trail) -> bytes:
     site = broker.site
     document = site.standards.parse(body)
     validated(site, document, job, trail)
+    checked(site, document, job, trail)
     allowed(site, job)
     converted = adapter(site, job.adapter).to_legacy(document, facts(job))
     trail.note("converted", adapter=job.adapter, size=len(converted))
@@ -103,6 +108,19 @@ def validated(site: Site, document: Document, job: Job, trail: Trail) -> None:
     artefact = site.standards.validate(document, job.envelope, job.received)
     trail.note("validated", artefact=artefact.name, artefact_digest=artefact.digest,
                profile=artefact.profile)  # fmt: skip
+
+
+def checked(site: Site, document: Document, job: Job, trail: Trail) -> None:
+    """Hold codes and business rules against what is installed, as strictly as the route says."""
+    route = site.table.route(job.route)
+    levels = route.checks if route else Checks()
+    codes = site.checks.codes(document, job.envelope, levels.codelists)
+    rules = site.checks.judged(document, job.envelope, levels.rules)
+    if codes or rules:
+        warnings = sum(remark.severity == "warning" for remark in (*codes, *rules))
+        trail.note("checked", warnings=warnings)
+    refuse(codes, "its code lists")
+    refuse(rules, "its rules")
 
 
 def allowed(site: Site, job: Job) -> None:

@@ -85,13 +85,16 @@ class Poller:
 
     def _accept(self, channel: Channel, found: Sequence[Incoming]) -> None:
         party = str(channel.values.get("from") or "")
-        begun = [(incoming, self._begin(incoming, party)) for incoming in found]
+        recipient = str(channel.values.get("recipient") or "")
+        begun = [(incoming, self._begin(incoming, party, recipient)) for incoming in found]
         for incoming, result in begun:
             channel.settle(incoming, self._verdict(channel, party, incoming, result))
 
-    def _begin(self, incoming: Incoming, party: str) -> tuple[Message, Future[Accepted]] | Refusal:
+    def _begin(
+        self, incoming: Incoming, party: str, recipient: str
+    ) -> tuple[Message, Future[Accepted]] | Refusal:
         try:
-            return self._intake.begin(incoming.body, party)
+            return self._intake.begin(incoming.body, party, recipient)
         except Refusal as error:
             return error
 

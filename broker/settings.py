@@ -44,6 +44,18 @@ FIELDS = (
     Field("senders", "number", "threads that deliver, over all channels", "32"),
     Field("batch", "number", "how many messages are leased at a time", "200"),
     Field("held_limit", "seconds", "how long a message waits for a missing schema", "30d"),
+    Field(
+        "ending_weeks",
+        "number",
+        "so many weeks before a version of a standard in use ends, `check` warns",
+        "8",
+    ),
+    Field(
+        "repository",
+        "url",
+        "HTTP API that `schemas install URN` asks",
+        "https://www.xrepository.de/api/xrepository/",
+    ),
     Field("poll", "seconds", "pause between two looks into folders and tables", "1s"),
     Field("drain", "seconds", "time to finish what is in hand at a stop", "20s"),
     Field(
@@ -99,6 +111,8 @@ class Settings:
     senders: int
     batch: int
     held_limit: float
+    ending_weeks: int
+    repository: str
     poll: float
     drain: float
     log_level: str

@@ -44,6 +44,8 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "settled": ("a person saw that it arrived", "ein Mensch hat gesehen, dass sie ankam"),
     "started": ("the broker was started", "der Broker wurde gestartet"),
     "stopped": ("the broker was stopped", "der Broker wurde beendet"),
+    "rehearsed": ("was judged by a coming version", "nach einer kommenden Fassung geprüft"),
+    "checked": ("codes and rules were checked", "Codes und Regeln geprüft"),
     "validated": ("follows its standard", "entspricht ihrem Standard"),
 }
 

@@ -111,7 +111,7 @@ class Bench:
         self.environ = {
             "XOEV_BROKER_ROUTES": str(self.file),
             "XOEV_BROKER_ADAPTERS": str(ROOT / "adapters"),
-            "XOEV_BROKER_SCHEMAS": str(ROOT / "schemas/xoev"),
+            "XOEV_BROKER_SCHEMAS": fill.get("schemas", str(ROOT / "schemas/xoev")),
             "XOEV_BROKER_STATE": str(folder / "var"),
         }
         self.script = script

@@ -31,6 +31,8 @@ def test_a_fresh_checkout_needs_no_settings() -> None:
         xml_threads=0,
         senders=32,
         batch=200,
+        ending_weeks=8,
+        repository="https://www.xrepository.de/api/xrepository/",
         held_limit=30 * 86400.0,
         poll=1.0,
         drain=20.0,

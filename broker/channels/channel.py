@@ -105,6 +105,7 @@ class Channel(ABC):
         ),
         Field("inflight", "number", "how many deliveries may be on their way at once", "4"),
         Field("deadline", "seconds", "total time of one call", "30s"),
+        Field("recipient", "text", "recipient of messages taken in whose standard has no head"),
     )
     #: Whether the other side recognises a repeated key, so that sending again does no harm.
     repeats: bool = False

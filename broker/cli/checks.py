@@ -13,6 +13,7 @@ from typer import Argument, Exit, Option
 from broker.cli.desk import settings
 from broker.cli.terminal import say, show
 from broker.errors import BrokerError, ConfigError, Finding
+from broker.message import now
 
 if TYPE_CHECKING:
     from broker.channels.channel import Channel
@@ -64,10 +65,11 @@ def check(
 
 
 def _load(found: Settings) -> tuple[Site | None, tuple[Finding, ...]]:
-    from broker.app import load_site
+    from broker.app import disabled, load_site
 
     try:
-        return load_site(found, os.environ), ()
+        site = load_site(found, os.environ)
+        return site, tuple(one for broken in disabled(site).values() for one in broken)
     except ConfigError as error:
         return None, error.findings or (Finding(str(error)),)
 
@@ -78,8 +80,50 @@ def _warnings(found: Settings, site: Site | None) -> tuple[str, ...]:
         from broker.catalog import Catalog
 
         return tuple(map(str, Catalog.load(found.adapters).findings))
-    broken = tuple(map(str, site.catalog.findings))
-    return (*site.table.table.warnings, *broken, *site.standards.warnings())
+    from broker.app import disabled
+
+    told = {one for found in disabled(site).values() for one in found}
+    broken = tuple(str(one) for one in site.catalog.findings if one not in told)
+    pairs = {(name, version) for name, _, version in (one.partition("/") for one in used(site))}
+    ending = site.standards.ending(found.ending_weeks, now(), pairs)
+    return (
+        *site.table.table.warnings,
+        *broken,
+        *(text for text in site.standards.warnings() if not text.startswith(_unused(site))),
+        *site.standards.altered(),
+        *(one.text for one in ending),
+    )
+
+
+def _unused(site: Site) -> tuple[str, ...]:
+    """Return how warnings begin that nobody needs: about versions that no route takes.
+
+    Modules of a standard that is used (xbau-kernmodul of xbau) are needed in their newest version:
+    answers are made of them.
+    """
+    needed, standards = used(site), site.standards
+    names = {one.partition("/")[0] for one in needed}
+    modules = {
+        f"{name}/{standards.versions(name)[-1]}"
+        for name in standards.names()
+        if standards.versions(name) and any(name.startswith(f"{one}-") for one in names if one)
+    }
+    return tuple(
+        f"{name} {version}:"
+        for name in standards.names()
+        for version in standards.versions(name)
+        if f"{name}/{version}" not in needed and f"{name}/{version}" not in modules
+    )
+
+
+def used(site: Site) -> dict[str, list[str]]:
+    """Return for every version of a standard which routes take its messages."""
+    needed: dict[str, list[str]] = {}
+    for route in site.table.table.routes:
+        name = route.match.standard
+        for version in route.match.versions or site.standards.versions(name):
+            needed.setdefault(f"{name}/{version}", []).append(f'route "{route.name}"')
+    return needed
 
 
 def _probed(channels: Iterable[Channel]) -> tuple[Probe, ...]:
@@ -105,7 +149,7 @@ def _say(
         say(str(finding))
     for warning in warnings:
         say(f"warning: {warning}")
-    if site is None:
+    if site is None or findings:
         return
     table = site.table.table
     standards = [
@@ -125,7 +169,7 @@ def _show(
     probes: Iterable[Probe],
 ) -> None:
     value: dict[str, Any] = {
-        "ok": site is not None,
+        "ok": site is not None and not findings,
         "findings": [record(finding) for finding in findings],
         "warnings": list(warnings),
         "probes": [

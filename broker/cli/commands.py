@@ -10,14 +10,18 @@ from typer import Context, Exit, Typer
 from broker.cli import (
     adapters,
     checks,
+    codelists,
     explain,
+    install,
     look,
     operate,
     pages,
+    release,
     repair,
     routes,
     schemas,
     tell,
+    validate,
 )
 
 ABOUT = """Brings XÖV messages to each city's own procedure, and the answers back.
@@ -49,6 +53,15 @@ COMMANDS = (
             "submit antrag.xml --party bauportal",
             "submit outbox/*.xml --json > receipts.jsonl",
             "submit - --party bauportal < antrag.xml",
+        ),
+    ),
+    Command(
+        "validate",
+        validate.validate,
+        (
+            "validate antrag.xml",
+            "validate antrag.xml --report html --output bericht.html",
+            "validate antrag.xml --report xml --codelists warning",
         ),
     ),
     Command("status", look.status, ("status", "status --json")),
@@ -110,9 +123,53 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
             ),
         ),
     ),
+    "codelists": (
+        "Code lists: what the codes of a message mean.",
+        (
+            Command("list", codelists.listed, ("codelists list",)),
+            Command(
+                "show",
+                codelists.shown,
+                ("codelists show urn:xoev-de:kosit:codeliste:verzeichnisdienst",),
+            ),
+            Command(
+                "lookup",
+                codelists.looked,
+                ("codelists lookup urn:xoev-de:kosit:codeliste:verzeichnisdienst DVDV",),
+            ),
+        ),
+    ),
     "schemas": (
         "Standards and the schemas that judge their messages.",
-        (Command("list", schemas.listed, ("schemas list", "schemas list --json")),),
+        (
+            Command("list", schemas.listed, ("schemas list", "schemas list --json")),
+            Command(
+                "install",
+                install.install,
+                (
+                    "schemas install XBau_2.6.zip",
+                    "schemas install urn:xoev-de:bmk:standard:xbau_2.6",
+                ),
+            ),
+            Command("show", install.shown, ("schemas show xbau/2.6",)),
+            Command("remove", install.removed, ("schemas remove xbau/2.5",)),
+            Command(
+                "diff",
+                release.compared,
+                (
+                    "schemas diff xbau/2.5 xbau/2.6",
+                    "schemas diff xbau/2.5 xbau/2.6 --message baugenehmigung.antrag.0200",
+                ),
+            ),
+            Command(
+                "rehearse",
+                release.rehearsed,
+                (
+                    "schemas rehearse xbau/2.6 --last 1000",
+                    "schemas rehearse xbau/2.6 --html probe.html",
+                ),
+            ),
+        ),
     ),
 }
 

@@ -138,7 +138,7 @@ def messages(  # noqa: PLR0913, PLR0917 - one argument for each option
 
     with opened() as desk:
         key = case_key(desk.vault, case) if case else None
-        begin = _since(since) if since else None
+        begin = moment_of(since) if since else None
         states = tuple(state or ())
         rows = desk.store.rows(
             Filter(states, direction, route, party, text, key, since=begin, limit=limit + 1)
@@ -151,7 +151,7 @@ def messages(  # noqa: PLR0913, PLR0917 - one argument for each option
             complain(f"there are more than {limit}; use --limit, --since or other filters")
 
 
-def _since(text: str) -> datetime:
+def moment_of(text: str) -> datetime:
     from broker.errors import ConfigError
     from broker.message import now
     from broker.values import seconds

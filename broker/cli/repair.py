@@ -38,7 +38,7 @@ def replay(
 
     with opened() as desk:
         row = single(desk.store, id)
-        went = Repair(desk, _actor(actor)).replay(row, _given(reason), again, reroute)
+        went = Repair(desk, acting(actor)).replay(row, _given(reason), again, reroute)
     linked = f", a replay of {row.id}" if went != row.id else ""
     say(f"{went} is waiting{linked}; follow it with: xoev-broker trace {went}")
 
@@ -53,7 +53,7 @@ def close(id: Id, reason: Reason, actor: Actor = None) -> None:
 
     with opened() as desk:
         row = single(desk.store, id)
-        Repair(desk, _actor(actor)).close(row, _given(reason))
+        Repair(desk, acting(actor)).close(row, _given(reason))
     say(f"{row.id} is closed")
 
 
@@ -77,7 +77,7 @@ def settle(
         raise BadParameter(text, param_hint="--delivered")
     with opened() as desk:
         row = single(desk.store, id)
-        Repair(desk, _actor(actor)).settle(row, _given(reason))
+        Repair(desk, acting(actor)).settle(row, _given(reason))
     say(f"{row.id} is delivered")
 
 
@@ -89,7 +89,7 @@ def pause(route: Route, reason: Reason, actor: Actor = None) -> None:
     from broker.repair import Repair
 
     with opened(fresh=True) as desk:
-        repair = Repair(desk, _actor(actor))
+        repair = Repair(desk, acting(actor))
         for name in _routes(desk, route):
             repair.pause(name, _given(reason))
             say(f"{name} is paused")
@@ -104,7 +104,7 @@ def resume(route: Route, reason: Reason = "", actor: Actor = None) -> None:
         names = [name for name in paused if name == route or name.startswith(f"{route}/")]
         if not names:
             raise BrokerError(f'route "{route}" is not paused; xoev-broker status lists those')
-        repair = Repair(desk, _actor(actor))
+        repair = Repair(desk, acting(actor))
         for name in names:
             repair.resume(name, reason)
             say(f"{name} goes on")
@@ -133,7 +133,7 @@ def _given(reason: str) -> str:
     return reason.strip()
 
 
-def _actor(name: str | None) -> str:
+def acting(name: str | None) -> str:
     """Return who acts; an account without a name is shown by its number."""
     import getpass
     import os

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from broker.config.findings import Report
 from broker.config.form import Form, Values, bad_name
-from broker.config.model import Match, Party, Retry, Route
+from broker.config.model import Checks, Match, Party, Retry, Route
 from broker.config.nodes import Block, Items, Node, Text, texts
-from broker.config.tables import MATCH, NAME, NEEDED, NESTED, PLACEHOLDERS, RETRY, ROUTE
+from broker.config.tables import CHECKS, MATCH, NAME, NEEDED, NESTED, PLACEHOLDERS, RETRY, ROUTE
 from broker.errors import ConfigError
 from broker.values import closest, decimal
 
@@ -46,6 +47,7 @@ class Reader:
         self._entry = Form(ROUTE, folder, nested=NESTED)
         self._match = Form(MATCH, folder)
         self._retry = Form(RETRY, folder)
+        self._checks = Form(CHECKS, folder)
         self._parties = parties
         self._report = report
 
@@ -75,7 +77,11 @@ class Reader:
         retry = self._timetable(nested["retry"], label)
         texts = _texts(values, match)
         self._placeholders(block, nested["match"], texts, label)
-        pattern = _route(name, block, texts, values, match, retry)
+        pattern = replace(
+            _route(name, block, texts, values, match),
+            retry=retry,
+            checks=self._levels(nested["checks"], label),
+        )
         routes = tuple(self._expand(pattern, block, label))
         return Entry(name, block, nested["match"] or block, routes)
 
@@ -96,6 +102,11 @@ class Reader:
         elif name in NEEDED and name not in block.entries:
             self._report.add(block, f'{label}"{name}" is missing')
         return None
+
+    def _levels(self, block: Block | None, label: str) -> Checks:
+        values = self._checks.read(block, self._report, label) if block else {}
+        given: dict[str, Any] = {name: value for name, value in values.items() if value}
+        return Checks(**given)
 
     def _timetable(self, block: Block | None, label: str) -> Retry:
         if block is None:
@@ -182,6 +193,7 @@ class _Filler:
             channel=_fill(pattern.channel, party),
             order_by_case=pattern.order_by_case,
             retry=pattern.retry,
+            checks=pattern.checks,
             answer=_fill(pattern.answer, party) if pattern.answer else None,
             line=pattern.line,
         )
@@ -203,7 +215,6 @@ def _route(
     texts: Mapping[str, str],
     values: Values,
     match: Values,
-    retry: Retry,
 ) -> Route:
     return Route(
         name=name,
@@ -218,7 +229,6 @@ def _route(
         adapter=texts["adapter"],
         channel=texts["channel"],
         order_by_case=values["order"] == "case",
-        retry=retry,
         answer=texts["answer"] or None,
         line=block.line,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from broker.channels.channel import Declared
 
@@ -37,6 +38,14 @@ class Retry:
 
 
 @dataclass(frozen=True, slots=True)
+class Checks:
+    """What the checks beyond the schema do on a route: `error`, `warning` or `off` each."""
+
+    codelists: Literal["error", "warning", "off"] = "warning"
+    rules: Literal["error", "warning", "off"] = "warning"
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """What a route takes; empty means anything. `kinds` and `versions` are alternatives."""
 
@@ -62,6 +71,7 @@ class Route:
     channel: str
     order_by_case: bool = False
     retry: Retry = Retry()
+    checks: Checks = Checks()
     answer: str | None = None
     line: int = 0
 

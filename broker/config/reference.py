@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from broker.config.tables import MATCH, PARTY, RETRY, ROUTE
+from broker.config.tables import CHECKS, MATCH, PARTY, RETRY, ROUTE
 from broker.fields import Field, Kind
 from broker.values import sized
 
@@ -55,6 +55,8 @@ def reference(kinds: Mapping[str, tuple[Field, ...]]) -> str:
         _table(MATCH),
         "### retry\n\nThe timetable of attempts.\n",
         _table(RETRY),
+        "### checks\n\nThe checks beyond the schema, where lists and rules are installed.\n",
+        _table(CHECKS),
     ]
     return "\n".join(parts)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from broker.config.tables import MATCH, NEEDED, PARTY, RETRY, ROUTE
+from broker.config.tables import NEEDED, NESTED, PARTY, ROUTE
 from broker.fields import Field
 from broker.values import sized
 
@@ -53,7 +53,7 @@ def _object(fields: Iterable[Field], nested: Mapping[str, Schema] | None = None)
 
 
 def _route() -> Schema:
-    found = _object(ROUTE, {"match": _object(MATCH), "retry": _object(RETRY)})
+    found = _object(ROUTE, {name: _object(fields) for name, fields in NESTED.items()})
     found["required"] += NEEDED
     return found
 

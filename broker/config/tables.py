@@ -52,8 +52,26 @@ RETRY = (
     Field("give_up", "seconds", "a delivery older than this goes to a person", "3d"),
 )
 
+_LEVEL = ("error", "warning", "off")
+CHECKS = (
+    Field(
+        "codelists",
+        "choice",
+        "what a code that no installed list has does: refuse the message, be noted, or nothing",
+        "warning",
+        choices=_LEVEL,
+    ),
+    Field(
+        "rules",
+        "choice",
+        "what a broken business rule (Schematron) of the standard does",
+        "warning",
+        choices=_LEVEL,
+    ),
+)
+
 #: Fields of a route that are mappings themselves.
-NESTED: Mapping[str, tuple[Field, ...]] = {"match": MATCH, "retry": RETRY}
+NESTED: Mapping[str, tuple[Field, ...]] = {"match": MATCH, "retry": RETRY, "checks": CHECKS}
 #: Those of them that a route must have.
 NEEDED = ("match",)
 

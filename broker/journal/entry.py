@@ -22,7 +22,7 @@ _NAMES = """
     adapter again answers artefact artefact_digest attempt canonical case channel code
     created digest due error files form kind line name number party path pid profile
     reason receipt recipient reference replayed replays route routes rule sender size
-    standard state table test uuid version via was
+    standard state table test uuid version via warnings was
 """
 #: Names that facts may have. None of them holds a personal value: a new name is a decision, not an
 #: accident.

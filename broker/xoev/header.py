@@ -52,6 +52,19 @@ def read(document: Document) -> Head:
     raise NotXml("well-formed XML, but no message head that could be read", reason="X001")
 
 
+def present(document: Document) -> bool:
+    """Whether the root has a message head."""
+    return any(_name(element) in _HEADS for element in document.root)
+
+
+def none(document: Document) -> Head:
+    """Return what is known of a message without head: its root attributes."""
+    root, nobody = document.root, Authority("", "")
+    version, test = root.get("version", ""), root.get("test")
+    return _short(Head("", nobody, nobody, standard=root.get("standard", ""), version=version,
+                       test=test))  # fmt: skip
+
+
 def _short(head: Head) -> Head:
     """Refuse absurdly long values: they become keys of tables and lines of logs."""
     people = (head.sender, head.recipient)

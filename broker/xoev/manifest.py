@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,47 +16,77 @@ from broker.errors import Finding
 FILE: Final = "standard.yaml"
 _STANDARD: Final = frozenset(
     {"standard", "title", "attribute", "namespace", "version", "attachments"}
-    | {"case", "rejections"}
+    | {"case", "rejections", "family"}
 )
-_VERSION: Final = frozenset(("namespaces", "written", "valid_from", "valid_until"))
+_DATES: Final = frozenset(("valid_from", "valid_until", "grace"))
+_VERSION: Final = frozenset(("namespaces", "written")) | _DATES
+#: `<standard>/<version>` below `schemas/xoev`: its key in the calendar of the operator.
+_KEY: Final = re.compile(r"[^/]+/[^/]+")
+#: Where the operator writes what is in force when, over what bundles and standard.yaml say.
+CALENDAR: Final = "calendar.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    r"""How root namespaces are written, and the version that the groups mean (`\1.\2`).
+
+    Without a version the message says it (XJustiz).
+    """
+
+    namespace: re.Pattern[str]
+    version: str
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One standard: `namespace` is a pattern of all its versions, `version` how groups name one.
+    """One standard: `spellings` of the root namespaces of all its versions.
 
     `attribute` is the value of `@standard`; `case` gives for a kind (or `*`) the paths of local
     names below the root where the key of a case stands; `rejections` are the kinds that reject.
     """
 
     name: str
-    namespace: re.Pattern[str]
-    version: str
+    spellings: tuple[Spelling, ...]
     title: str = ""
     attribute: str = ""
     case: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     rejections: frozenset[str] = frozenset()
     attachments: bool = False
+    family: str = ""
 
     def version_of(self, namespace: str, written: str) -> str | None:
         """Return the version a namespace means, None if it is not of this standard.
 
-        A pattern without groups (XJustiz) leaves it to the version written in the message.
+        A namespace without version (XJustiz) leaves it to the version written in the message.
         """
-        match = self.namespace.fullmatch(namespace)
-        if match is None:
-            return None
-        return match.expand(self.version) if match.re.groups else written
+        for spelling in self.spellings:
+            if match := spelling.namespace.fullmatch(namespace):
+                return match.expand(spelling.version) if spelling.version else written
+        return None
+
+    def message_decides(self, namespace: str) -> bool:
+        """Whether a namespace of this standard names no version."""
+        found = (one for one in self.spellings if one.namespace.fullmatch(namespace))
+        return any(not spelling.version for spelling in found)
 
 
 @dataclass(frozen=True, slots=True)
 class Calendar:
-    """One version: its namespaces where no file tells, its `@version`, when it is in force."""
+    """One version: its namespaces where no file tells, its `@version`, when it is in force.
+
+    `grace` are days after `valid_until` on which it is still accepted.
+    """
 
     namespaces: tuple[str, ...] = ()
     written: str = ""
     valid_from: date | None = None
     valid_until: date | None = None
+    grace: int = 0
+
+    @property
+    def last(self) -> date | None:
+        """The last day on which a message is accepted, None without end."""
+        return self.valid_until + timedelta(self.grace) if self.valid_until else None
 
 
 class _Text(yaml.BaseLoader):
@@ -82,23 +112,18 @@ def read_standard(folder: Path, findings: list[Finding]) -> Manifest | None:
     values = _read(path, _STANDARD, findings)
     if values is None:
         return None
-    try:
-        pattern = re.compile(_text(values, "namespace"))
-    except re.error:
-        findings.append(Finding("namespace is not a regular expression", file=str(path)))
-        return None
-    if not pattern.pattern:
-        findings.append(Finding("namespace is missing", file=str(path)))
+    spellings = _spellings(values, path, findings)
+    if not spellings:
         return None
     return Manifest(
         name=folder.name,
-        namespace=pattern,
-        version=_text(values, "version") or r"\1",
+        spellings=spellings,
         title=_text(values, "title") or folder.name,
         attribute=_text(values, "attribute"),
         case=_cases(values.get("case", ())),
         rejections=frozenset(_list(values, "rejections")),
         attachments=_text(values, "attachments") == "true",
+        family=_text(values, "family"),
     )
 
 
@@ -108,15 +133,78 @@ def read_version(folder: Path, findings: list[Finding]) -> Calendar:
     values = _read(path, _VERSION, findings) if path.is_file() else {}
     if values is None:
         return Calendar()
-    return Calendar(
+    dates = _calendar(values, path, findings)
+    return replace(
+        dates,
         namespaces=_list(values, "namespaces"),
         written=_text(values, "written") or folder.name,
-        valid_from=_date(values, "valid_from", path, findings),
-        valid_until=_date(values, "valid_until", path, findings),
     )
 
 
-def _read(path: Path, known: frozenset[str], findings: list[Finding]) -> dict[str, Any] | None:
+def read_calendar(folder: Path, findings: list[Finding]) -> dict[str, Calendar]:
+    """Read the operator's `calendar.yaml`, which need not exist: dates by `xbau/2.6`."""
+    path = folder / CALENDAR
+    values = _read(path, None, findings) if path.is_file() else {}
+    found: dict[str, Calendar] = {}
+    for name, dates in (values or {}).items():
+        if not _KEY.fullmatch(name) or not isinstance(dates, dict):
+            text = f'"{name}" is not a version such as "xbau/2.6" with its dates'
+            findings.append(Finding(text, file=str(path)))
+            continue
+        _check_fields(dates, _DATES, path, findings)
+        found[name] = _calendar(dates, path, findings)
+    return found
+
+
+def _calendar(values: Mapping[str, Any], path: Path, findings: list[Finding]) -> Calendar:
+    first = _date(values, "valid_from", path, findings)
+    last = _date(values, "valid_until", path, findings)
+    if first and last and last < first:
+        findings.append(Finding("valid_until lies before valid_from", file=str(path)))
+    return Calendar((), "", first, last, _days(values, path, findings))
+
+
+def _days(values: Mapping[str, Any], path: Path, findings: list[Finding]) -> int:
+    written = _text(values, "grace")
+    found = re.fullmatch(r"(\d{1,4})d?", written)
+    if written and not found:
+        findings.append(Finding("grace is not a number of days such as 28d", file=str(path)))
+    return int(found[1]) if found else 0
+
+
+def _spellings(
+    values: Mapping[str, Any], path: Path, findings: list[Finding]
+) -> tuple[Spelling, ...]:
+    """Read `namespace` and `version`: one of each, or lists that belong together."""
+    patterns = _list(values, "namespace")
+    versions = _list(values, "version") or ("",) * len(patterns)
+    if not any(patterns):
+        findings.append(Finding("namespace is missing", file=str(path)))
+    elif len(patterns) != len(versions):
+        findings.append(Finding("as many versions as namespaces are needed", file=str(path)))
+    else:
+        found = map(_spelling, patterns, versions)
+        spellings = tuple(one for one in found if one)
+        if len(spellings) == len(patterns):
+            return spellings
+        findings.append(Finding("namespace is not a regular expression", file=str(path)))
+    return ()
+
+
+def _spelling(pattern: str, version: str) -> Spelling | None:
+    try:
+        compiled = re.compile(pattern)
+        # Without a version the first group is it, and without groups the message says it.
+        version = version or (r"\1" if compiled.groups else "")
+        re.compile(f"(?:{pattern})|").fullmatch("").expand(version)  # type: ignore[union-attr]
+    except (re.error, IndexError):
+        return None
+    return Spelling(compiled, version)
+
+
+def _read(
+    path: Path, known: frozenset[str] | None, findings: list[Finding]
+) -> dict[str, Any] | None:
     try:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=_Text)  # noqa: S506
     except OSError as error:
@@ -128,9 +216,16 @@ def _read(path: Path, known: frozenset[str], findings: list[Finding]) -> dict[st
     if not isinstance(values, dict):
         findings.append(Finding("is not a mapping of fields", file=str(path), line=1))
         return None
+    if known is not None:
+        _check_fields(values, known, path, findings)
+    return values
+
+
+def _check_fields(
+    values: Mapping[str, Any], known: frozenset[str], path: Path, findings: list[Finding]
+) -> None:
     for name in sorted(set(values) - known):
         findings.append(Finding(f'unknown field "{name}"', file=str(path)))
-    return values
 
 
 def _broken(path: Path, error: Exception) -> Finding:

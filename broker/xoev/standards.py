@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -18,71 +17,49 @@ from broker.errors import (
     UnknownStandard,
     VersionExpired,
 )
-from broker.message import Envelope
+from broker.message import Authority, Envelope
+from broker.xoev import calendar as dates
 from broker.xoev import header
 from broker.xoev.bundle import Bundle
-from broker.xoev.manifest import FILE, Calendar, Manifest, read_standard, read_version
+from broker.xoev.calendar import Ending
+from broker.xoev.header import Head
+from broker.xoev.manifest import Calendar, Manifest, read_calendar
+from broker.xoev.shelf import Artefact, Standard, Version, read
 from broker.xoev.validation import Validator
 
-OFFICIAL: Final = "official"
-PROFILE: Final = "profile"
+__all__ = ["Artefact", "Standards"]
+
 _VERSION: Final = re.compile(r"[0-9A-Za-z.]{1,12}")
 _LONGEST_CASE: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class Artefact:
-    """What judged a message: `xbau/2.6/profile`, the version, SHA-256 of its files (hex)."""
-
-    name: str
-    version: str
-    digest: str
-    profile: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Version:
-    """One installed version: its bundle, its calendar, a validator for each of its namespaces."""
-
-    name: str
-    bundle: Bundle
-    calendar: Calendar
-    validators: Mapping[str, Validator]
-
-    @property
-    def artefact(self) -> Artefact:
-        """Name and digest of the files that judge."""
-        bundle = self.bundle
-        return Artefact(bundle.name, self.name, bundle.digest, bundle.profile)
-
-
-@dataclass(frozen=True, slots=True)
-class Standard:
-    """One standard with the versions that are installed."""
-
-    manifest: Manifest
-    versions: Mapping[str, Version]
-
-    @property
-    def name(self) -> str:
-        """Folder name below `schemas/xoev`."""
-        return self.manifest.name
 
 
 class Standards:
     """All standards by namespace. Safe for threads once `compile_all` has returned."""
 
-    def __init__(self, standards: tuple[Standard, ...], limits: Limits | None = None) -> None:
-        """Take what `load` found; nothing is compiled yet."""
+    def __init__(
+        self,
+        standards: tuple[Standard, ...],
+        limits: Limits | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        """Take what `load` found, and what it noted; nothing is compiled yet."""
+        self._notes = notes
         self._standards = {standard.name: standard for standard in standards}
         self._limits = limits or Limits()
         # A namespace that names no version (XJustiz) belongs to all of them: the message decides.
         self._namespaces = {
             namespace: (standard, version.name)
             for standard in standards
-            if standard.manifest.namespace.groups
             for version in standard.versions.values()
             for namespace in version.validators
+            if not standard.message_decides(version, namespace)
+        }
+        self._unversioned = {
+            namespace: standard
+            for standard in standards
+            for version in standard.versions.values()
+            for namespace in version.validators
+            if namespace not in self._namespaces
         }
 
     @classmethod
@@ -91,15 +68,14 @@ class Standards:
         if not folder.is_dir():
             raise ConfigError(f"there is no folder of standards at {folder}")
         findings: list[Finding] = []
-        bundles = _official(folder)
-        lock = threading.Lock()
-        found = [
-            _standard(path.parent, bundles, lock, findings)
-            for path in sorted(folder.glob(f"*/{FILE}"))
-        ]
+        calendar = read_calendar(folder, findings)
+        found = read(folder, calendar, findings)
         if findings:
             raise ConfigError(f"standards in {folder} have findings", findings=findings)
-        return cls(tuple(standard for standard in found if standard), limits)
+        names = {f"{one.name}/{version}" for one in found for version in one.versions}
+        notes = (f"calendar.yaml has dates of {name}, which is not installed"
+                 for name in sorted(set(calendar) - names))  # fmt: skip
+        return cls(found, limits, tuple(notes))
 
     def compile_all(self) -> None:
         """Compile and prove all schemas on the calling thread; raises ConfigError with findings."""
@@ -121,13 +97,19 @@ class Standards:
         standard, _ = self._find(namespace, "")
         return standard is not None and standard.manifest.attachments
 
-    def envelope(self, document: Document) -> Envelope:
+    def envelope(
+        self,
+        document: Document,
+        recipient: Authority | None = None,
+        sender: Authority | None = None,
+    ) -> Envelope:
         """Read the head and recognise the standard; raises NotXml where there is no head.
 
         `standard` is empty where no standard here has the root namespace; `version` is then what
-        the message itself says.
+        the message itself says. `recipient` and `sender` are what the transport knows: they count
+        where the head does not say it, and with them a message needs no head (XPlanung, XSchule).
         """
-        head = header.read(document)
+        head = _head(document, recipient, sender)
         namespace, kind = split(document.root.tag)
         standard, version = self._find(namespace, head.version)
         return Envelope(
@@ -198,12 +180,43 @@ class Standards:
 
     def warnings(self) -> tuple[str, ...]:
         """Say where only a profile judges: heads are checked exactly, bodies are not."""
-        return tuple(
+        return self._notes + tuple(
             f"{standard.name} {version.name}: only the profile is installed, "
             "which checks the message head and not the content"
             for standard in self._standards.values()
             for version in standard.versions.values()
             if version.bundle.profile
+        )
+
+    def calendar(self, standard: str, version: str) -> Calendar:
+        """Return when an installed version is in force; raises SchemaMissing for others."""
+        if not self.installed(standard, version):
+            raise _missing(standard, version)
+        return self._standards[standard].versions[version].calendar
+
+    def ending(
+        self, weeks: int, at: datetime, used: Collection[tuple[str, str]] | None = None
+    ) -> tuple[Ending, ...]:
+        """Return the versions that end within so many weeks, or have ended, the nearest first.
+
+        `used` are the versions (`("xbau", "2.6")`) that count; default: all installed.
+        """
+        found = [
+            dates.ending(standard.name, version.name, version.calendar, at, weeks)
+            for standard in self._standards.values()
+            for version in standard.versions.values()
+            if used is None or (standard.name, version.name) in used
+        ]
+        return tuple(sorted(filter(None, found), key=lambda one: (one.last, one.standard)))
+
+    def altered(self) -> tuple[str, ...]:
+        """Say which installed bundles are no longer what was installed; reads all their files."""
+        return tuple(
+            f"{version.bundle.name}: files differ from those that were installed, "
+            "install the bundle again"
+            for standard in self._standards.values()
+            for version in standard.versions.values()
+            if version.bundle.record and version.bundle.record.digest != version.bundle.digest
         )
 
     def is_rejection(self, envelope: Envelope) -> bool:
@@ -219,6 +232,8 @@ class Standards:
     def _find(self, namespace: str, written: str) -> tuple[Standard | None, str]:
         if known := self._namespaces.get(namespace):
             return known
+        if standard := self._unversioned.get(namespace):
+            return standard, written or standard.newest(namespace)
         for standard in self._standards.values():
             found = standard.manifest.version_of(namespace, written)
             if found is not None:
@@ -226,49 +241,18 @@ class Standards:
         return None, written
 
 
-def _official(folder: Path) -> tuple[Path, ...]:
-    """All official bundles: what one imports may lie in another."""
-    return tuple(sorted(path for path in folder.glob(f"*/*/{OFFICIAL}") if path.is_dir()))
-
-
-def _standard(
-    folder: Path, bundles: tuple[Path, ...], lock: threading.Lock, findings: list[Finding]
-) -> Standard | None:
-    manifest = read_standard(folder, findings)
-    if manifest is None:
-        return None
-    versions: dict[str, Version] = {}
-    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
-        calendar = read_version(path, findings)
-        bundle = _bundle(path, bundles)
-        if bundle is not None:
-            versions[path.name] = _version(path.name, bundle, calendar, manifest, lock)
-    return Standard(manifest, versions)
-
-
-def _bundle(folder: Path, bundles: tuple[Path, ...]) -> Bundle | None:
-    for kind in (OFFICIAL, PROFILE):
-        path = folder / kind
-        if next(path.rglob("*.xsd"), None) is not None:
-            name = f"{folder.parent.name}/{folder.name}/{kind}"
-            neighbours = tuple(other for other in bundles if other != path)
-            return Bundle(name, path, kind == PROFILE, neighbours)
-    return None
-
-
-def _version(
-    name: str, bundle: Bundle, calendar: Calendar, manifest: Manifest, lock: threading.Lock
-) -> Version:
-    """Take the namespaces that the calendar names, else those whose pattern says this version."""
-    namespaces = calendar.namespaces or tuple(
-        sorted(
-            namespace
-            for namespace in bundle.namespaces
-            if manifest.version_of(namespace, name) == name and bundle.kinds(namespace)
-        )
+def _head(document: Document, recipient: Authority | None, sender: Authority | None) -> Head:
+    """Read the head, and add what the transport knows."""
+    known = recipient is not None or sender is not None
+    if known and not header.present(document):
+        head = header.none(document)
+    else:
+        head = header.read(document)
+    return replace(
+        head,
+        recipient=head.recipient if head.recipient.key else recipient or head.recipient,
+        sender=head.sender if head.sender.key else sender or head.sender,
     )
-    validators = {namespace: Validator(bundle, namespace, lock) for namespace in namespaces}
-    return Version(name, bundle, calendar, validators)
 
 
 def _case(document: Document, kind: str, standard: Standard | None) -> str:
@@ -292,13 +276,13 @@ def _missing(standard: str, version: str) -> SchemaMissing:
     shown = version if _VERSION.fullmatch(version) else "<version>"
     return SchemaMissing(
         f"{standard} {shown} is not installed; "
-        f"put its official schemas into schemas/xoev/{standard}/{shown}/{OFFICIAL}"
+        "get its official bundle and put it in with: xoev-broker schemas install"
     )
 
 
 def _check_calendar(standard: str, version: Version, at: datetime) -> None:
-    first, last = version.calendar.valid_from, version.calendar.valid_until
-    day = at.date()
+    first, last = version.calendar.valid_from, version.calendar.last
+    day = dates.german_day(at)
     if first and day < first:
         raise VersionExpired(f"{standard} {version.name} is in force only from {first}")
     if last and day > last:

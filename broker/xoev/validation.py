@@ -5,9 +5,11 @@ from __future__ import annotations
 import threading
 import warnings
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from lxml import etree
 
@@ -19,6 +21,7 @@ from broker.xoev.bundle import Bundle
 EXPLAINED: Final = 1024 * 1024
 MOST: Final = 50  #: So many findings of one message are reported.
 
+_XS: Final = "{http://www.w3.org/2001/XMLSchema}"
 _EXPECTED: Final = 5
 _CHUNK: Final = 1024 * 1024  # so that 40 MB of attachment are not copied at once
 _TELLS: Final = ", expected: "
@@ -45,6 +48,7 @@ class Validator:
         self.bundle = bundle
         self.namespace = namespace
         self._lock = lock
+        self._hinted = False
         self._gate: etree.XMLSchema | None = None
         self._own: Any = None
         self._explainer: Any = None
@@ -58,6 +62,8 @@ class Validator:
                     builtin: self.bundle.names(builtin)
                     for builtin in ("base64Binary", "ID", "IDREF")
                 }
+                # Now: an installation may put other files in place while these judge.
+                _ = self.bundle.digest
                 gate = self._compiled()
                 self._prove(gate)
                 self._gate = gate
@@ -73,29 +79,66 @@ class Validator:
         if findings and not self._acquitted(document):
             raise _violation(findings)
 
+    def explains(self) -> str:
+        """Return why xmlschema cannot explain refusals of these schemas, empty where it can."""
+        import xmlschema
+
+        try:
+            with self._lock:
+                self._explainer = self._explainer or self._understood()
+        except (xmlschema.XMLSchemaException, xmlschema.XMLSchemaImportWarning) as error:
+            return str(getattr(error, "message", "") or type(error).__name__)
+        return ""
+
     def _compiled(self) -> etree.XMLSchema:
+        places = self.bundle.places
+        try:
+            return self._compile(places, {})
+        except etree.XMLSchemaParseError as error:
+            findings = _places_of(error)
+        try:
+            if prelude := self.bundle.prelude(self.namespace):
+                gate = self._compile(places, prelude)
+                self._hinted = True
+                return gate
+        except etree.XMLSchemaParseError:
+            pass  # what is wrong without it is wrong with it
+        raise ConfigError(f"schemas of {self.bundle.name} do not compile", findings=findings)
+
+    def _compile(self, places: dict[str, Path], prelude: dict[str, bytes]) -> etree.XMLSchema:
         parser = etree.XMLParser(no_network=True, resolve_entities=False)
-        parser.resolvers.add(_Local(self.bundle.places))
+        parser.resolvers.add(_Local(places, prelude))
         base = (self.bundle.folder / "driver.xsd").resolve().as_uri()
         driver = etree.fromstring(self.bundle.driver(self.namespace), parser, base_url=base)
-        try:
-            return etree.XMLSchema(driver)
-        except etree.XMLSchemaParseError as error:
-            place = _place_of(error)
-            text = f"schemas of {self.bundle.name} do not compile"
-            raise ConfigError(text, findings=[place]) from None
+        for address, schema in prelude.items():
+            namespace = etree.fromstring(schema).get("targetNamespace", "")
+            attributes = {"namespace": namespace, "schemaLocation": address}
+            driver.insert(0, etree.Element(f"{_XS}import", attributes))
+        return etree.XMLSchema(driver)
 
     def _prove(self, gate: etree.XMLSchema) -> None:
-        """Show wrong messages to a fresh schema: one that takes them lacks half its files."""
-        kinds = [kind for kind in self.bundle.kinds(self.namespace) if kind[-4:].isdigit()]
-        for kind in (_WRONG, *kinds):
-            root = etree.Element(f"{{{self.namespace}}}{kind}")
-            etree.SubElement(root, _WRONG)
-            if gate.validate(root):
-                raise ConfigError(
-                    f'schemas of {self.bundle.name} accept a wrong message "{kind}"; '
-                    "install the bundle again, it is not complete"
-                )
+        """Show wrong messages to a fresh schema: one that takes them lacks half its files.
+
+        Every numbered kind must refuse. Of other global elements (GML) some may take anything, but
+        not all.
+        """
+        kinds = self.bundle.kinds(self.namespace)
+        numbered = [kind for kind in kinds if kind[-4:].isdigit()]
+        taken = [kind for kind in (_WRONG, *kinds) if self._takes(gate, kind)]
+        library = self.bundle.record is not None and self.bundle.record.library
+        wrong = [kind for kind in taken if kind == _WRONG or kind in numbered]
+        if not library and kinds and len(taken) == len(kinds):
+            wrong = taken
+        if wrong:
+            raise ConfigError(
+                f'schemas of {self.bundle.name} accept a wrong message "{wrong[0]}"; '
+                "install the bundle again, it is not complete"
+            )
+
+    def _takes(self, gate: etree.XMLSchema, kind: str) -> bool:
+        root = etree.Element(f"{{{self.namespace}}}{kind}")
+        etree.SubElement(root, _WRONG)
+        return gate.validate(root)
 
     def _acquitted(self, document: Document) -> bool:
         """Whether xmlschema, which knows types where we know names, accepts the message."""
@@ -114,7 +157,10 @@ class Validator:
 
     def _logged(self, document: Document) -> list[Finding]:
         """Let a schema object that no other thread uses say what is wrong."""
-        self._own = self._own or self._compiled()
+        if self._own is None:
+            if self.bundle.altered:
+                return []
+            self._own = self._compiled()
         self._own.validate(document.root)
         found: dict[tuple[int, str], Finding] = {}
         for entry in self._own.error_log:
@@ -127,7 +173,7 @@ class Validator:
 
     def _explained(self, document: Document) -> Any:
         """Ask xmlschema for the first error: a Finding, `_ACCEPTED`, or None if it is not asked."""
-        if len(document.raw) > EXPLAINED:
+        if len(document.raw) > EXPLAINED or (self._explainer is None and self.bundle.altered):
             return None
         import xmlschema
 
@@ -154,14 +200,17 @@ class Validator:
     def _understood(self) -> Any:
         import xmlschema
 
-        places = self.bundle.places
+        hints = self.bundle.hints(self.namespace) if self._hinted else {}
         with warnings.catch_warnings():
             warnings.simplefilter("error", xmlschema.XMLSchemaImportWarning)
             return xmlschema.XMLSchema10(
                 self.bundle.driver(self.namespace).decode(),
                 base_url=self.bundle.folder.resolve().as_uri() + "/",
-                uri_mapper=lambda uri: places[uri].as_uri() if uri in places else uri,
+                uri_mapper=_Mapper(self.bundle.places),
                 allow="local",
+                locations=[
+                    (name, path.as_uri()) for name, paths in hints.items() for path in paths
+                ],
             )
 
     def _base64(self, root: etree._Element) -> Iterator[Finding]:
@@ -207,14 +256,17 @@ class Validator:
 class _Local(etree.Resolver):
     """Answers every import from local files; what is not there was refused before."""
 
-    def __init__(self, places: dict[str, Path]) -> None:
+    def __init__(self, places: dict[str, Path], texts: dict[str, bytes]) -> None:
         super().__init__()
         self._places = places
+        self._texts = texts
 
     def resolve(self, system_url: str, public_id: str, context: Any = None) -> Any:
         """Give the file of an address; what it includes is then looked for beside it."""
-        target = self._places.get(system_url)
         owner: Any = self  # the type stubs do not know resolve_filename
+        if text := self._texts.get(system_url):
+            return owner.resolve_string(text, context, base_url=system_url)
+        target = self._places.get(_plain(system_url))
         return None if target is None else owner.resolve_filename(str(target), context)
 
 
@@ -263,10 +315,28 @@ _WORDS: Final = {
 }
 
 
-def _place_of(error: etree.XMLSchemaParseError) -> Finding:
+def _places_of(error: etree.XMLSchemaParseError) -> list[Finding]:
+    """Say what is wrong in which file and line; of a schema, unlike a message, in full."""
     log: Any = error.error_log
-    last = log[-1]
-    return Finding(last.message, file=last.filename, line=last.line)
+    found = [Finding(one.message, file=_plain(one.filename), line=one.line) for one in log]
+    return list(dict.fromkeys(found))[:_EXPECTED]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapper:
+    """Gives xmlschema the local file of an address."""
+
+    places: dict[str, Path]
+
+    def __call__(self, address: str) -> str:
+        target = self.places.get(_plain(address))
+        return address if target is None else target.as_uri()
+
+
+def _plain(address: str) -> str:
+    """Return a `file:` address as a path, any other as it is."""
+    parts = urlsplit(address)
+    return url2pathname(parts.path) if parts.scheme == "file" else address
 
 
 def _position(element: etree._Element) -> str:

@@ -107,3 +107,33 @@ def test_a_wrong_version_file_is_a_finding(tmp_path: Path, text: str) -> None:
     read_version(tmp_path, findings)
 
     assert len(findings) == 1
+
+
+def test_spellings_may_be_several(tmp_path: Path) -> None:
+    text = "namespace: ['urn:x:(.+)', 'urn:alt']\nversion: [\\1, '0.9']\n"
+
+    found, findings = read(tmp_path, text)
+
+    assert findings == []
+    assert found is not None
+    assert [found.version_of(one, "") for one in ("urn:x:2.1", "urn:alt")] == ["2.1", "0.9"]
+    assert not found.message_decides("urn:alt")
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("namespace: [a, b]\nversion: [\\1]", "as many versions as namespaces"),
+        ("namespace: a\nversion: \\1", "is not a regular expression"),
+    ],
+)
+def test_spellings_that_do_not_fit_are_a_finding(tmp_path: Path, text: str, finding: str) -> None:
+    _, (found,) = read(tmp_path, text)
+
+    assert finding in found.text
+
+
+def test_days_of_grace_are_read(tmp_path: Path) -> None:
+    (tmp_path / "standard.yaml").write_text("valid_until: 2026-10-31\ngrace: 28d\n")
+
+    assert read_version(tmp_path, []).last == date(2026, 11, 28)

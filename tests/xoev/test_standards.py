@@ -88,10 +88,10 @@ def test_a_namespace_decides_and_not_the_attributes(standards: Standards) -> Non
 def test_a_version_that_is_not_installed_is_recognised_by_its_namespace(
     standards: Standards,
 ) -> None:
-    found = envelope(standards, letter(namespace=XBAU.replace("/6", "/5"), version="2.5"))
+    found = envelope(standards, letter(namespace=XBAU.replace("/6", "/4"), version="2.4"))
 
-    assert (found.standard, found.version) == ("xbau", "2.5")
-    assert not standards.installed("xbau", "2.5")
+    assert (found.standard, found.version) == ("xbau", "2.4")
+    assert not standards.installed("xbau", "2.4")
 
 
 def test_no_head_is_refused(standards: Standards) -> None:
@@ -131,8 +131,8 @@ def test_an_unknown_standard_is_told_apart(standards: Standards) -> None:
 
 
 def test_a_known_standard_in_another_version_waits_for_its_schema(standards: Standards) -> None:
-    with pytest.raises(SchemaMissing, match=r"xbau 2\.5 is not installed"):
-        judge(standards, letter(namespace=XBAU.replace("/6", "/5"), version="2.5"))
+    with pytest.raises(SchemaMissing, match=r"xbau 2\.4 is not installed"):
+        judge(standards, letter(namespace=XBAU.replace("/6", "/4"), version="2.4"))
 
 
 @pytest.mark.parametrize(("standard", "version"), [("XBau-Hochbau", "2.9"), ("XMeld", "2.6")])
@@ -187,8 +187,8 @@ def test_a_version_of_a_namespace_without_version_is_decided_by_the_message(
 
 
 def test_what_is_installed_can_be_listed(standards: Standards) -> None:
-    assert standards.names() == ("xbau", "xbau-kernmodul")
-    assert standards.versions("xbau") == ("2.6",)
+    assert {"xbau", "xbau-kernmodul"} <= set(standards.names())
+    assert "2.6" in standards.versions("xbau")
     assert "baugenehmigung.antrag.0200" in standards.kinds("xbau", "2.6")
     assert (standards.title("xbau"), standards.title("x")) == ("XBau", "x")
 
@@ -200,16 +200,15 @@ def test_an_empty_version_folder_is_not_installed(tmp_path: Path) -> None:
 
 
 def test_nothing_is_listed_of_what_is_not_installed(standards: Standards) -> None:
-    assert (standards.versions("x"), standards.kinds("xbau", "2.5")) == ((), ())
+    assert (standards.versions("x"), standards.kinds("xbau", "2.4")) == ((), ())
     with pytest.raises(SchemaMissing):
-        standards.bundle("xbau", "2.5")
+        standards.bundle("xbau", "2.4")
 
 
 def test_a_profile_alone_is_a_warning(standards: Standards) -> None:
-    assert [text.split(":")[0] for text in standards.warnings()] == [
-        "xbau 2.6",
-        "xbau-kernmodul 1.3.0",
-    ]
+    judged = {text.split(":")[0] for text in standards.warnings()}
+
+    assert judged >= {"xbau 2.6", "xbau-kernmodul 1.3.0"}
 
 
 def test_a_rejection_is_recognised(standards: Standards) -> None:
@@ -272,7 +271,7 @@ def test_an_official_bundle_takes_precedence(shared: Path, tmp_path: Path) -> No
     found = [judge(standards, path.read_bytes()).name for path in samples(shared)]
 
     assert set(found) == {"xbau/2.6/official", "xbau-kernmodul/1.3.0/official"}
-    assert standards.warnings() == ()
+    assert not [text for text in standards.warnings() if text.startswith("xbau 2.6")]
 
 
 def test_an_official_bundle_with_absolute_imports_finds_its_neighbours(
