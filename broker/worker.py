@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event, Thread
@@ -65,6 +66,8 @@ class Worker:
         self._hand = Hand(pace.batch, 4 * pace.batch)
         self._senders = Senders(self._deliver, self._commit, pace.senders)
         self._pool = ThreadPoolExecutor(pace.threads, thread_name_prefix="xml")
+        # What follows a commit must not keep the store's writer from the next one.
+        self._after = ThreadPoolExecutor(1, thread_name_prefix="after")
         self._wake = Event()
         self._more = False
         self._stopping = Event()
@@ -91,6 +94,7 @@ class Worker:
         empty = self._hand.wait(lambda _xml, total: total == 0, seconds)
         self._senders.stop()
         self._pool.shutdown(wait=empty, cancel_futures=True)
+        self._after.shutdown(wait=empty)
         return empty
 
     def idle(self, timeout: float) -> bool:
@@ -111,7 +115,10 @@ class Worker:
         self._wake.clear()
         if not self._more and not self._broker.store.due():
             return False
-        if not self._hand.wait(lambda xml, _total: xml <= self._pace.batch, self._pace.poll):
+        # While the XML threads are busy, what comes gathers into one larger lease; only a backlog
+        # is leased ahead.
+        ahead = self._pace.batch if self._more else 0
+        if not self._hand.wait(lambda xml, _total: xml <= ahead, self._pace.poll):
             return True
         room = self._hand.room()
         jobs = self._broker.store.take(room)
@@ -246,7 +253,14 @@ class Worker:
 
     def _commit(self, jobs: Sequence[Job], changes: Sequence[Change]) -> None:
         future = self._broker.store.change(changes)
-        future.add_done_callback(partial(self._committed, jobs, changes))
+        future.add_done_callback(partial(self._settle, jobs, changes))
+
+    def _settle(
+        self, jobs: Sequence[Job], changes: Sequence[Change], future: Future[list[bool]]
+    ) -> None:
+        with suppress(RuntimeError):  # after the stop nobody is interested any more
+            task = self._after.submit(self._committed, jobs, changes, future)
+            task.add_done_callback(self._guard)
 
     def _committed(
         self, jobs: Sequence[Job], changes: Sequence[Change], future: Future[list[bool]]

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, text
 
 from broker.message import Direction, now
+from broker.stores import bulk
 from broker.stores.contract import Job, Payload, Room, Voided
 from broker.stores.writing import envelope_of, micros, moment
 
@@ -41,11 +42,11 @@ _SUSPECT = text(f"""
     WHERE d.state = 'waiting' AND d.suspect > 0 AND d.due <= :now AND {_FREE}
     ORDER BY d.due, d.seq LIMIT 1
 """)  # noqa: S608
-_LEASE = text("""
-    UPDATE deliveries SET state = 'working', token = :token, attempts = attempts + 1,
-    changed = :now,
-    suspect = CASE WHEN suspect > 0 THEN 2 ELSE 0 END WHERE message = :message
-""")
+_LEASE = """
+    UPDATE deliveries SET state = 'working', token = v.column2, attempts = deliveries.attempts + 1,
+    changed = v.column3, suspect = CASE WHEN deliveries.suspect > 0 THEN 2 ELSE 0 END FROM
+"""
+_LEASED = "AS v WHERE deliveries.message = v.column1"
 _JOBS = text("""
     SELECT m.id, d.token, m.direction, m.envelope, m.party, m.received, m.key, m.size,
     p.form, p.box, p.salt, p.size AS plain, d.ready, d.route, d.adapter,
@@ -94,9 +95,8 @@ def lease(connection: Connection, room: Room) -> str | None:
     if not chosen:
         return None
     token = secrets.token_hex(16)
-    connection.execute(
-        _LEASE, [{"token": token, "now": stamp, "message": message} for message in chosen]
-    )
+    rows = [(message, token, stamp) for message in chosen]
+    bulk.update(connection, _LEASE, 3, _LEASED, rows)
     return token
 
 

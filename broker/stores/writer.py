@@ -40,7 +40,7 @@ class _Waiter:
 class Writer:
     """Runs writes in one transaction per group; waiters are released after COMMIT returned.
 
-    Each kind of write gets a savepoint; if it fails, its items are tried one by one, so that one
+    If one fails, each kind gets a savepoint and its items are tried one by one, so that one
     caller's failure
     is not another's. An error of the database itself fails the whole group and every later one.
     """
@@ -107,10 +107,7 @@ class Writer:
         if self._broke is not None:
             return self._fail(group, self._broke)
         try:
-            with self._begin() as connection:
-                outcomes = [
-                    outcome for part in _kinds(group) for outcome in _attempt(connection, part)
-                ]
+            outcomes = self._together(group) or self._apart(group)
         except Exception as error:  # noqa: BLE001 - nobody must wait for a thread that is gone
             return self._break(group, error)
         for waiter, outcome in outcomes:
@@ -118,6 +115,20 @@ class Writer:
                 waiter.future.set_exception(outcome)
             else:
                 waiter.future.set_result(outcome)
+
+    def _together(self, group: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
+        """Write all without savepoints, the usual case; return nothing where an item failed."""
+        try:
+            with self._begin() as connection:
+                return [pair for part in _kinds(group) for pair in _written(connection, part)]
+        except Exception as error:  # a value may fail in any way, also in the driver
+            if _fatal(error):
+                raise
+            return []
+
+    def _apart(self, group: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
+        with self._begin() as connection:
+            return [pair for part in _kinds(group) for pair in _attempt(connection, part)]
 
     def _break(self, group: list[_Waiter], error: Exception) -> None:
         failure = StoreError(f"the store failed in a commit: {_cause(error)}")
@@ -138,11 +149,16 @@ def _kinds(group: list[_Waiter]) -> list[list[_Waiter]]:
     return list(kinds.values())
 
 
+def _written(connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
+    results = part[0].batch.write(connection, [waiter.item for waiter in part])
+    return list(zip(part, results, strict=True))
+
+
 def _attempt(connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
     batch = part[0].batch
     savepoint = connection.begin_nested()
     try:
-        results = batch.write(connection, [waiter.item for waiter in part])
+        pairs = _written(connection, part)
     except Exception as error:  # a value may fail in any way, also in the driver
         if _fatal(error):
             # The database may have undone the transaction, and the savepoint with it.
@@ -152,7 +168,7 @@ def _attempt(connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter,
             return [(part[0], _translated(error, batch.name))]
     else:
         savepoint.commit()
-        return list(zip(part, results, strict=True))
+        return pairs
     return [outcome for waiter in part for outcome in _attempt(connection, [waiter])]
 
 

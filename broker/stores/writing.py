@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
+from broker.errors import StoreError
 from broker.message import Authority, Envelope, now
 from broker.stores import bulk
 from broker.stores.contract import Accepted, Birth, Change, Entry, Payload, Refused, Verdict
@@ -184,21 +185,18 @@ def change(connection: Connection, groups: Sequence[Sequence[Change]]) -> list[l
     """Write steps; the usual case is a handful of statements for all of them."""
     flat = [step for group in groups for step in group]
     stamp = micros(now())
-    usual = all(step.token is not None for step in flat)
-    if usual and _together(connection, flat, stamp):
+    if not connection.in_nested_transaction() and all(step.token is not None for step in flat):
+        _together(connection, flat, stamp)
         return [[True] * len(group) for group in groups]
     return [[_single(connection, step, stamp) for step in group] for group in groups]
 
 
-def _together(connection: Connection, steps: Sequence[Change], stamp: int) -> bool:
-    savepoint = connection.begin_nested()
+def _together(connection: Connection, steps: Sequence[Change], stamp: int) -> None:
     rows = [_change_row(step, step.token, stamp) for step in steps]
     if bulk.update(connection, _CHANGE, _COLUMNS, _LEASED, rows) != len(steps):
-        savepoint.rollback()
-        return False
+        # The writer undoes the group and tries again one by one, to see which lease is gone.
+        raise StoreError("a lease is gone")
     _attachments(connection, steps)
-    savepoint.commit()
-    return True
 
 
 def _single(connection: Connection, step: Change, stamp: int) -> bool:

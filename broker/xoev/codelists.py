@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+from broker.errors import SchemaMissing
 from broker.xoev.genericode import CodeList, Identity, peek, read
 from broker.xoev.place import official
 
@@ -45,6 +46,10 @@ class CodeLists:
         )
         return cls(found for found in map(peek, files) if found is not None)
 
+    def __bool__(self) -> bool:
+        """Whether any list is installed."""
+        return bool(self._known)
+
     def identities(self) -> tuple[Identity, ...]:
         """Return all lists, sorted by uri and version."""
         found = (one for versions in self._known.values() for one in versions.values())
@@ -71,6 +76,26 @@ class CodeLists:
         """Return the version whose name sorts last (numbers as numbers); None if none is here."""
         versions = self._known.get(uri)
         return self.find(uri, max(versions, key=_order)) if versions else None
+
+    def named(self, name: str) -> CodeList | None:
+        """Return a list by `listURI` (then the newest version) or `listURI_version`; else None."""
+        uri, _, version = name.rpartition("_")
+        return self.latest(name) or self.find(uri, version)
+
+    def entry(self, name: str, code: str) -> dict[str, str] | None:
+        """Return a row by column, the code first; None if the list `name` does not have the code.
+
+        Raises SchemaMissing if the list is not here: what needs it waits until it is installed.
+        """
+        found = self.named(name)
+        if found is None:
+            text = f'code list "{name}" is not installed; get it as Genericode and put it in with: '
+            raise SchemaMissing(text + f"xoev-broker schemas install, or into {FOLDER}/")
+        row = found.row(code)
+        if row is None:
+            return None
+        key = found.columns[found.key]
+        return {key: row.pop(key), **row}
 
 
 def _order(version: str) -> list[tuple[int, str]]:

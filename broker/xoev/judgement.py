@@ -119,9 +119,9 @@ class Checks:
         """Check the codes of a valid message against the installed lists.
 
         A profile does not say which list an element of the body draws on: with nothing more than
-        that installed, nothing is checked.
+        that installed, or without any list, nothing is checked.
         """
-        if level == "off" or self.profiled(envelope):
+        if level == "off" or not self.lists or self.profiled(envelope):
             return ()
         found = self.coded(document, envelope)
         one = self._coding(envelope.standard, envelope.version, envelope.namespace)
@@ -260,6 +260,9 @@ class _Judge:
             return
         if self.checks.profiled(envelope):
             self.steps.append(Step(CODES, "skipped", note="only the profile is installed"))
+            return
+        if not self.checks.lists:
+            self.steps.append(Step(CODES, "skipped", note="no code lists are installed"))
             return
         lists = self.checks.lists
         used = {(one.uri, one.version) for one in self.checks.coded(document, envelope)}
