@@ -113,6 +113,7 @@ class Worker:
 
     def _round(self) -> bool:
         self._wake.clear()
+        self._senders.relieve(self._inflight)
         if not self._more and not self._broker.store.due():
             return False
         # While the XML threads are busy, what comes gathers into one larger lease; only a backlog

@@ -52,12 +52,14 @@ class Works:
         with self._changed:
             return self._changed.wait_for(there, WAIT)
 
-    def busy(self, count: int) -> bool:
+    def busy(self, count: int, senders: Senders, inflight: int = 1) -> bool:
+        """Wait until so many send at once, asking for relief as the dispatcher does."""
         end = Event()
         for _ in range(WAIT * 100):
             if self.at_once >= count:
                 return True
             end.wait(0.01)
+            senders.relieve(lambda _name: inflight)
         return False
 
 
@@ -80,7 +82,7 @@ def test_outcomes_are_handed_in_together_while_more_work_waits() -> None:
     works = Works(gates={"a": Event()})
     senders = Senders(works.send, works.commit, 8)
     senders.put(work("a", 1), lambda _name: 1)
-    assert works.busy(1)
+    assert works.busy(1, senders)
     senders.put(work("a", 40), lambda _name: 1)
 
     works.gates["a"].set()
@@ -96,7 +98,7 @@ def test_no_more_are_on_their_way_than_the_channel_allows(inflight: int) -> None
     senders = Senders(works.send, works.commit, 64)
 
     senders.put(work("a", 20), lambda _name: inflight)
-    assert works.busy(inflight)
+    assert works.busy(inflight, senders, inflight)
     works.gates["a"].set()
 
     assert works.wait(20)
@@ -108,7 +110,7 @@ def test_a_hanging_channel_does_not_delay_another() -> None:
     works = Works(gates={"a": Event()})
     senders = Senders(works.send, works.commit, 64)
     senders.put(work("a", 50), lambda _name: 4)
-    assert works.busy(4)
+    assert works.busy(4, senders, 4)
 
     senders.put(work("b", 50), lambda _name: 4)
 
@@ -122,7 +124,7 @@ def test_every_channel_gets_a_sender_also_when_all_threads_are_taken() -> None:
     works = Works(gates={"a": Event(), "b": Event()})
     senders = Senders(works.send, works.commit, limit=2)
     senders.put(work("a", 5) + work("b", 5), lambda _name: 5)
-    assert works.busy(2)
+    assert works.busy(2, senders, 5)
 
     senders.put(work("c", 5), lambda _name: 5)
 
@@ -132,11 +134,23 @@ def test_every_channel_gets_a_sender_also_when_all_threads_are_taken() -> None:
     senders.stop()
 
 
+def test_a_quick_procedure_keeps_one_sender() -> None:
+    works = Works()
+    senders = Senders(works.send, works.commit, 64)
+
+    for count in range(1, 200):
+        senders.put(work("a"), lambda _name: 8)
+        assert works.wait(count)
+
+    senders.stop()
+    assert works.most == 1
+
+
 def test_what_waits_is_sent_after_the_stop_too() -> None:
     works = Works(gates={"a": Event()})
     senders = Senders(works.send, works.commit, 8)
     senders.put(work("a", 10), lambda _name: 1)
-    assert works.busy(1)
+    assert works.busy(1, senders)
 
     senders.stop()
     works.gates["a"].set()
@@ -161,11 +175,9 @@ def test_a_line_without_work_is_given_up() -> None:
     senders.put(work("a", 3), lambda _name: 2)
     assert works.wait(3)
 
-    with senders._changed:
-        gone = senders._changed.wait_for(lambda: not senders._lines, 0)
-    tick = Event()
+    gone, tick = False, Event()
     while not gone and not tick.wait(0.01):
-        with senders._changed:
+        with senders._lock:
             gone = not senders._lines and senders._total == 0
 
     senders.stop()
