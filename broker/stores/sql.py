@@ -42,7 +42,8 @@ class SqlStore:
         """Take two engines and whom to tell when the store can no longer be used."""
         self._writing = writing_engine
         self._reading = reading_engine
-        self._writer = Writer(writing_engine.begin, broken)
+        self._kept: Connection | None = None
+        self._writer = Writer(self._begin, broken)
         self._accept = Batch("accept", writing.accept)
         self._refuse = Batch("refuse", writing.refuse)
         self._change = Batch("change", writing.change)
@@ -142,8 +143,20 @@ class SqlStore:
     def close(self) -> None:
         """Finish what was submitted and close."""
         self._writer.close()
+        if self._kept is not None:
+            self._kept.close()
         self._writing.dispose()
         self._reading.dispose()
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        """Begin on the writer's one connection: taking it from a pool each time costs as much as
+        the commit.
+        """
+        if self._kept is None:
+            self._kept = self._writing.connect()
+        with self._kept.begin():
+            yield self._kept
 
     @contextmanager
     def _read(self) -> Iterator[Connection]:

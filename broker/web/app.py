@@ -14,6 +14,7 @@ from broker.logs import get
 from broker.pipeline import Broker
 from broker.web.health import Health
 from broker.web.messages import Messages
+from broker.web.metrics import Metrics
 from broker.web.openapi import description
 from broker.web.problem import Problem
 from broker.web.reply import TEXT, Reply, answer
@@ -27,6 +28,7 @@ POST /v1/messages       send an XÖV message
 GET  /v1/messages/{id}  where it stands
 GET  /openapi.json      description for machines
 GET  /health/ready      whether messages are taken
+GET  /metrics           figures for a monitoring system
 """
 
 
@@ -56,11 +58,31 @@ def application(
         "/v1/messages/{id}": Endpoint(gate, {"GET": messages.get}),
         "/health/live": Endpoint(gate, {"GET": health.live}, always=True),
         "/health/ready": Endpoint(gate, {"GET": health.ready}, always=True),
+        "/metrics": Endpoint(gate, {"GET": Metrics(broker).show}),
         "/openapi.json": Endpoint(gate, {"GET": _describe}),
         "/": Endpoint(gate, {"GET": _welcome}),
     }
     routes = [Route(path, endpoint) for path, endpoint in paths.items()]
-    return Router(routes, redirect_slashes=False, default=Endpoint(gate, {}))
+    router = Router(routes, redirect_slashes=False, default=Endpoint(gate, {}))
+    return Front({path: end for path, end in paths.items() if "{" not in path}, router)
+
+
+class Front:
+    """Leads straight to a path without parameters; searching the routes for it costs more than all
+    the rest of HTTP.
+    """
+
+    def __init__(self, direct: Mapping[str, Endpoint], others: ASGIApp) -> None:
+        """Take what is found by its path, and who gets everything else."""
+        self._direct = direct
+        self.others = others
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        if scope["type"] == "http":
+            await self._direct.get(scope["path"], self.others)(scope, receive, send)
+        else:
+            await self.others(scope, receive, send)
 
 
 class Endpoint:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from calendar import SUNDAY, monthcalendar
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 
 from broker.xoev import record
 from broker.xoev.manifest import Calendar
@@ -65,6 +66,7 @@ def ending(
     return Ending(standard, version, calendar.valid_until, calendar.last, days)
 
 
+@lru_cache
 def _change(year: int, month: int) -> datetime:
     """Return when the clocks change: the last Sunday of March and October, 01:00 UTC."""
     last = max(week[SUNDAY] for week in monthcalendar(year, month))

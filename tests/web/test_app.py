@@ -14,7 +14,7 @@ from broker.app import App
 from broker.errors import StoreError
 from broker.intake import Intake
 from broker.message import State
-from broker.web.app import Endpoint, application
+from broker.web.app import Endpoint, Front, application
 from broker.web.openapi import description, reference
 from broker.web.problem import KINDS
 from broker.web.status import MEANING
@@ -86,7 +86,9 @@ def test_the_store_that_cannot_be_read_is_not_ready(
 
 
 def test_every_path_and_method_is_described_and_nothing_else(app: App) -> None:
-    router = application(app, Intake(app), lambda: None)
+    front = application(app, Intake(app), lambda: None)
+    assert isinstance(front, Front)
+    router = front.others
     assert isinstance(router, Router)
     there = {
         (route.path, method.lower())
