@@ -16,7 +16,18 @@ from datetime import UTC, datetime
 from os import sched_getaffinity
 from pathlib import Path
 
-from benchmarks import backlog, bare, http, idle, large, single, slowdisk, towns
+from benchmarks import (
+    backlog,
+    bare,
+    checks,
+    http,
+    idle,
+    large,
+    release,
+    single,
+    slowdisk,
+    towns,
+)
 from benchmarks.effort import FULL, QUICK, Effort
 from benchmarks.failure import Failed
 from benchmarks.figures import Part
@@ -28,7 +39,9 @@ PARTS: Mapping[str, Callable[[Effort, Path], Part]] = {
     "http": http.measure,
     "slowdisk": slowdisk.measure,
     "single": single.measure,
+    "checks": checks.measure,
     "towns": towns.measure,
+    "release": release.measure,
     "large": large.measure,
     "idle": idle.measure,
 }

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """Numbers of rounds, messages, towns and matches; bytes of the large message; seconds idle."""
+    """Numbers of rounds, messages, towns and matches; bytes of the large message; seconds idle;
+    messages that are only judged.
+    """
 
     rounds: int = 5
     backlog: int = 8_000
@@ -19,7 +21,10 @@ class Effort:
     matches: int = 50_000
     large: int = 30_000_000
     idle: float = 60.0
+    judged: int = 500
 
 
 FULL = Effort()
-QUICK = Effort(rounds=3, backlog=2_000, http=1_000, slow=2_000, matches=10_000, idle=20.0)
+QUICK = Effort(
+    rounds=3, backlog=2_000, http=1_000, slow=2_000, matches=10_000, idle=20.0, judged=100
+)

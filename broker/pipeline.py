@@ -49,6 +49,15 @@ class Site:
         """Return the adapters of the routes over a channel: a reply over it needs exactly one."""
         return self.replies.get(channel, ())
 
+    def used(self) -> dict[str, list[str]]:
+        """Return for each version of a standard (`xbau/2.6`) which routes take its messages."""
+        needed: dict[str, list[str]] = {}
+        for route in self.table.table.routes:
+            name = route.match.standard
+            for version in route.match.versions or self.standards.versions(name):
+                needed.setdefault(f"{name}/{version}", []).append(f'route "{route.name}"')
+        return needed
+
 
 class Broker(Protocol):
     """What the steps need; `app.py` builds it."""

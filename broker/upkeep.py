@@ -32,7 +32,13 @@ def release(broker: Broker) -> int:
     """
     standards = broker.site.standards
     held = broker.store.rows(Filter(states=(State.HELD,), oldest=True, limit=LOOK))
-    free = [row for row in held if standards.installed(row.envelope.standard, row.envelope.version)]
+    free = [
+        row
+        for row in held
+        # The reply of a procedure has no standard of its own yet: it is tried again.
+        if row.direction is Direction.ANSWER
+        or standards.installed(row.envelope.standard, row.envelope.version)
+    ]
     return _write(broker, [_released(broker, row) for row in free])
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks import bare, site, slowdisk
+from benchmarks import bare, bundles, site, slowdisk
 from benchmarks.child import Child
 from benchmarks.effort import Effort
 from benchmarks.failure import Failed
@@ -29,14 +29,17 @@ TINY = Effort(
     matches=50,
     large=200_000,
     idle=0.05,
+    judged=3,
 )
 FIGURES = {
     "bare": {"one thread", "two threads", "two threads to one", "processor a message", "message"},
+    "checks": {"gate to bare lxml", "gate", "parse, head, calendar and gate"},
     "backlog": {"delivered", "delivered to bare loop", "last tenth to first"},
     "http": {"delivered to bare loop", "processor a message, broker", "receipt, median"},
     "slowdisk": {"slow disk to this disk", "messages a sync, slow disk"},
     "single": {"into nowhere, median", "into a folder, median"},
     "towns": {"check, one entry", "match, one entry", "check, entries", "match, entries"},
+    "release": {"install XBau 2.6", "diff XBau 2.5 to 2.6", "start with 10 bundles"},
     "large": {"peak of memory", "handed in to delivered"},
     "idle": {"memory", "processor in 5 minutes"},
 }
@@ -46,6 +49,9 @@ FIGURES = {
 def test_a_part_returns_its_figures(name: str, tmp_path: Path) -> None:
     if name == "slowdisk" and shutil.which("cc") is None:
         pytest.skip("no C compiler here (cc), which slows the disk")
+
+    if name == "release" and not bundles.there():
+        pytest.skip(bundles.ABSENT)
 
     part = command.PARTS[name](TINY, tmp_path)
 
@@ -64,6 +70,27 @@ def test_a_disk_that_cannot_be_slowed_is_skipped_with_the_reason(
     part = slowdisk.measure(TINY, tmp_path)
 
     assert "skipped: no C compiler" in part.table()
+
+
+def test_without_bundles_their_part_is_skipped_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "XOEV", tmp_path / "nowhere")
+
+    part = command.PARTS["release"](TINY, tmp_path)
+
+    assert "skipped: no official bundles" in part.table()
+
+
+def test_without_bundles_only_the_schema_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "XOEV", tmp_path / "nowhere")
+
+    part = command.PARTS["checks"](TINY, tmp_path)
+
+    assert "code lists and rules left out" in part.table()
+    assert not [figure for figure in part.figures if "rules" in figure.name]
 
 
 def test_the_run_prints_tables_and_writes_json(

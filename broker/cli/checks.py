@@ -84,7 +84,7 @@ def _warnings(found: Settings, site: Site | None) -> tuple[str, ...]:
 
     told = {one for found in disabled(site).values() for one in found}
     broken = tuple(str(one) for one in site.catalog.findings if one not in told)
-    pairs = {(name, version) for name, _, version in (one.partition("/") for one in used(site))}
+    pairs = {(name, version) for name, _, version in (one.partition("/") for one in site.used())}
     ending = site.standards.ending(found.ending_weeks, now(), pairs)
     return (
         *site.table.table.warnings,
@@ -101,7 +101,7 @@ def _unused(site: Site) -> tuple[str, ...]:
     Modules of a standard that is used (xbau-kernmodul of xbau) are needed in their newest version:
     answers are made of them.
     """
-    needed, standards = used(site), site.standards
+    needed, standards = site.used(), site.standards
     names = {one.partition("/")[0] for one in needed}
     modules = {
         f"{name}/{standards.versions(name)[-1]}"
@@ -114,16 +114,6 @@ def _unused(site: Site) -> tuple[str, ...]:
         for version in standards.versions(name)
         if f"{name}/{version}" not in needed and f"{name}/{version}" not in modules
     )
-
-
-def used(site: Site) -> dict[str, list[str]]:
-    """Return for every version of a standard which routes take its messages."""
-    needed: dict[str, list[str]] = {}
-    for route in site.table.table.routes:
-        name = route.match.standard
-        for version in route.match.versions or site.standards.versions(name):
-            needed.setdefault(f"{name}/{version}", []).append(f'route "{route.name}"')
-    return needed
 
 
 def _probed(channels: Iterable[Channel]) -> tuple[Probe, ...]:

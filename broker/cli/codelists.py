@@ -68,9 +68,7 @@ def _lists() -> CodeLists:
 
 def _one(name: str) -> CodeList:
     """Find a list by its URI alone, or with `_` and a version."""
-    lists = _lists()
-    uri, _, version = name.rpartition("_")
-    found = lists.latest(name) or lists.find(uri, version)
+    found = _lists().named(name)
     if found is None:
         raise BrokerError(
             f"there is no such code list here; see xoev-broker codelists list: {name}"

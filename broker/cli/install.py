@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, BadParameter, Option
 
-from broker.cli.checks import used
 from broker.cli.desk import settings
 from broker.cli.terminal import complain, say, show, table
 
 if TYPE_CHECKING:
     from broker.xoev.install import Change
+    from broker.xoev.loose import Loose
     from broker.xoev.record import Record
 
 Day = Annotated[datetime | None, Option(formats=["%Y-%m-%d"], show_default=False)]
@@ -42,7 +42,8 @@ def install(
     """Install an official bundle: check it, prove it, then put it in force as a whole.
 
     Nothing is changed if anything is wrong, and nothing is ever fetched but the URN that you name.
-    A bundle that is installed already changes nothing. Dates can be given or changed later in
+    A bundle that is installed already changes nothing. Code lists (Genericode) may also come
+    alone, as files in a folder or zip. Dates can be given or changed later in
     calendar.yaml beside the standards, there with days of grace.
     """
     from broker.xoev.install import Terms
@@ -53,10 +54,14 @@ def install(
     terms = Terms(name, _day(valid_from), _day(valid_until), 0, _user(), address)
     done = put(source, found.schemas, terms, _teller(json))
     if json:
-        show({"changes": [_change(one) for one in done.changes]})
+        show({"changes": [_change(one) for one in done.changes],
+              "codelists": [_loose(one) for one in done.lists]})  # fmt: skip
         return
     for one in done.changes:
         _say(one)
+    for status in dict.fromkeys(one.status for one in done.lists):
+        count = sum(one.status == status for one in done.lists)
+        say(f"{count} code {'list' if count == 1 else 'lists'}: {status}")
     if done.changed:
         say(_RELOAD)
 
@@ -85,7 +90,7 @@ def removed(
 
     found = settings()
     names = ["/".join(_parted(one)) for one in standards]
-    remove(found.schemas, names, used(load_site(found, os.environ)))
+    remove(found.schemas, names, load_site(found, os.environ).used())
     say(f"removed: {', '.join(names)}; a running broker sees it at the next reload (SIGHUP)")
 
 
@@ -106,6 +111,10 @@ def _say(change: Change) -> None:
             say(f"  {label}: {', '.join(values)}")
     for warning in change.warnings:
         complain(f"  warning: {warning}")
+
+
+def _loose(one: Loose) -> dict[str, Any]:
+    return {"status": one.status, "uri": one.identity.uri, "version": one.identity.version}
 
 
 def _change(change: Change) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from broker.errors import Finding
+from broker.xoev.page import german
 
 if TYPE_CHECKING:
     from broker.impact import Impact, Mention
@@ -111,8 +112,8 @@ def diffed(names: tuple[str, str], diff: Diff, touched: Impact | None) -> str:
         f"<h1>Versionswechsel {escape(old)} → {escape(new)}</h1>",
         '<p class="soft">Was sich am Standard ändert und was es in dieser Installation '
         "berührt</p>",
-        _verdict(bool(diff.strict), f"{len(diff.changes)} Änderungen, {len(diff.strict)} davon "
-                 "können bisher gültige Nachrichten abweisen",
+        _verdict(bool(diff.strict), f"{len(diff.changes)} Änderungen; durch {len(diff.strict)} "
+                 "davon können bisher gültige Nachrichten abgewiesen werden",
                  "Solche Änderungen sind in den Tabellen rot."),
         *(f'<p class="soft">{escape(_note(note))}</p>' for note in diff.notes),
         _links([(f"a-{area}", _AREAS[area]) for area, found in areas if found]
@@ -183,12 +184,16 @@ def _note(note: str) -> str:
 
 
 def _area(area: str, changes: Sequence[Change], kinds: int) -> str:
-    heads = ("Änderung", "Stelle", "Woran", "bisher", "künftig", "Nachrichten")
-    rows = [_change(change, kinds) for change in changes]
+    heads = ["Änderung", "Stelle", "Woran", "bisher", "künftig", "Nachrichten"]
+    if area == "message":
+        # The place is the message; more is to be said only where one has another name now.
+        renamed = any(one.difference.before or one.difference.after for one in changes)
+        heads = heads[:-1] if renamed else heads[:2]
+    rows = [_change(change, kinds, len(heads)) for change in changes]
     return f'<h2 id="a-{area}">{_AREAS[area]} ({len(rows)})</h2>' + _table(heads, rows)
 
 
-def _change(change: Change, kinds: int) -> str:
+def _change(change: Change, kinds: int, width: int) -> str:
     one = change.difference
     place = f"{one.owner}/{one.path}".rstrip("/")
     cells = [
@@ -199,7 +204,7 @@ def _change(change: Change, kinds: int) -> str:
         f"<td>{_value(one.after)}</td>",
         f"<td>{_messages(change.messages, kinds)}</td>",
     ]
-    return f"<tr class='{'bad' if one.strict else 'fine'}'>{''.join(cells)}</tr>"
+    return f"<tr class='{'bad' if one.strict else 'fine'}'>{''.join(cells[:width])}</tr>"
 
 
 def _example(change: Change, place: str) -> str:
@@ -249,8 +254,13 @@ def _touched(found: Impact) -> Iterator[str]:
     if found.samples:
         yield "<h2>Musterfälle, die die neue Version abweisen würde</h2>"
         yield _table(("Datei", "warum"), (
-            _cells(name, "\n".join(str(finding) for finding in findings))
+            _cells(name, "\n".join(map(_finding, findings)))
             for name, findings in found.samples))  # fmt: skip
+
+
+def _finding(found: Finding) -> str:
+    line = f"Zeile {found.line}" if found.line else ""
+    return ": ".join(part for part in (line, found.path, german(found)) if part)
 
 
 def _mention(found: Mention) -> str:
@@ -274,8 +284,6 @@ def _reason(one: Reason) -> str:
 
 def _said(one: Reason) -> str:
     """Return the German sentence of a reason, with the names that the schema expected."""
-    from broker.xoev.page import german
-
     text, _, expected = one.text.partition(", expected: ")
     said = german(Finding(text, rule=one.rule, code=one.code))
     return f"{said} Erwartet: {expected}." if expected else said

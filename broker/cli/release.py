@@ -148,9 +148,9 @@ def _levels(
 
 
 def _catalog(found: Settings) -> Catalog:
-    from broker.catalog import Catalog
+    from broker.app import load_catalog
 
-    return Catalog.load(found.adapters)
+    return load_catalog(found)
 
 
 def _impact(

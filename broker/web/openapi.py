@@ -49,6 +49,11 @@ def _paths() -> Node:
         "/health/ready": {
             "get": _open("Does the broker take messages?", "It does.", ("unavailable",))
         },
+        "/metrics": {
+            "get": _open(
+                "Figures for a monitoring system (Prometheus).", "The figures.", _BUSY, "text/plain"
+            )
+        },
         "/openapi.json": {"get": _open("This document.", "The document.", _BUSY)},
         "/": {"get": _open("A short text on what is where.", "The text.", _BUSY, "text/plain")},
     }

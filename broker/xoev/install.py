@@ -20,6 +20,8 @@ from broker.xoev.assembly import (
     prepare,
     relative,
 )
+from broker.xoev.bundle import XSD
+from broker.xoev.loose import Loose, keep
 from broker.xoev.manifest import FILE, read_standard
 from broker.xoev.record import Record
 from broker.xoev.repository import Repository, is_urn
@@ -56,14 +58,16 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """The outcome: every version that the bundle held."""
+    """The outcome: every version that the bundle held, or every code list that came alone."""
 
     changes: tuple[Change, ...]
+    lists: tuple[Loose, ...] = ()
 
     @property
     def changed(self) -> bool:
         """Whether anything is other than before; then held messages may go on."""
-        return any(change.status in (INSTALLED, REPLACED) for change in self.changes)
+        statuses = [*(one.status for one in self.changes), *(one.status for one in self.lists)]
+        return not {INSTALLED, REPLACED}.isdisjoint(statuses)
 
 
 def install(
@@ -72,7 +76,8 @@ def install(
     """Install a zip, a folder or a URN of XRepository below `folder` (`schemas/xoev`).
 
     Every version in it is stored unchanged with a record, compiled, and shown wrong messages that
-    it must refuse; all or nothing is put in force. `tell` hears what is going on.
+    it must refuse; all or nothing is put in force. Code lists (Genericode) without any schema go to
+    `codelists/`. `tell` hears what is going on.
 
     Raises ConfigError with findings: hostile archives, broken schemas (file, line), missing imports
     (address, who imports it), versions that other installed ones build on.
@@ -82,6 +87,8 @@ def install(
         tree = stage / "tree"
         tree.mkdir()
         origin = _take(source, tree, terms, tell)
+        if lists := _alone(tree, folder, stage):
+            return Installed((), lists)
         tell("reading schemas")
         found = _survey(tree, folder, terms, origin)
         ready = [prepare(one, found, stage, folder, origin, terms) for one in found]
@@ -138,6 +145,15 @@ def _installed(folder: Path, standard: str, version: str) -> Path:
         text = f"{standard} {version} has no official bundle here; there are: {there or 'none'}"
         raise ConfigError(text)
     return path
+
+
+def _alone(tree: Path, folder: Path, stage: Path) -> tuple[Loose, ...]:
+    if next(tree.rglob(XSD), None) is not None:
+        return ()
+    try:
+        return keep(tree, folder, stage)
+    except ConfigError as error:
+        raise _inside(error, tree) from None
 
 
 def _take(source: Path | str, tree: Path, terms: Terms, tell: Tell) -> Origin:

@@ -20,7 +20,10 @@ REASON: Final = "urn:xoev-broker:reason:1"
 #: Kind of the rejection of XBau.
 XBAU_KIND: Final = "prozessnachrichten.rueckweisung.G2G.1100"
 
-_KERNMODUL: Final = "http://www.xleitstelle.de/xbau/kernmodul/1/3/0"
+_KERNMODUL: Final = "http://www.xleitstelle.de/xbau/kernmodul/"
+#: The Kernmodul that a version of XBau, or of the Kernmodul itself, belongs to; else the newest.
+_MODULES: Final = {"2.5": "1.2.2", "1.2.2": "1.2.2"}
+_NEWEST: Final = "1.3.0"
 _ERRORS: Final = "2.2"  # version of the list urn:xoev-de:xbau:codeliste:xbau-fehlerkennzahlen
 _NAMED: Final = 20  # findings that are told one by one
 _EMBEDDED: Final = 44 * 1024 * 1024  # as base64 still below the 64 MB that anyone here takes
@@ -105,8 +108,10 @@ def sentence(code: str) -> tuple[str, str]:
 
 def _xbau(envelope: Envelope, raw: bytes, error: BrokerError, facts: Facts) -> Rejection:
     facts = replace(facts, reader=_clean(facts.reader), author=_clean(facts.author))
-    root = etree.Element(f"{{{_KERNMODUL}}}{XBAU_KIND}", nsmap={"xbauk": _KERNMODUL})
-    for name, value in attributes(_tested(facts), "XBau-Kernmodul", "1.3.0").items():
+    module = _MODULES.get(envelope.version, _NEWEST)
+    namespace = _KERNMODUL + module.replace(".", "/")
+    root = etree.Element(f"{{{namespace}}}{XBAU_KIND}", nsmap={"xbauk": namespace})
+    for name, value in attributes(_tested(facts), "XBau-Kernmodul", module).items():
         root.set(name, value)
     root.append(head(facts, XBAU_KIND, "1100"))
     data = etree.SubElement(root, "rueckweisungDaten")
@@ -119,9 +124,9 @@ def _xbau(envelope: Envelope, raw: bytes, error: BrokerError, facts: Facts) -> R
     etree.SubElement(data, "nachricht").text = _HOLE
     own = Envelope(
         standard="xbau-kernmodul",
-        version="1.3.0",
+        version=module,
         kind=XBAU_KIND,
-        namespace=_KERNMODUL,
+        namespace=namespace,
         sender=facts.author,
         recipient=facts.reader,
         code="1100",

@@ -125,7 +125,7 @@ def survey(
     """
     files = scan(root.resolve())
     if not files:
-        raise ConfigError("there is no XML schema (*.xsd) in the bundle")
+        raise ConfigError("there is no XML schema (*.xsd) and no code list in the bundle")
     clusters = [one for group in _by_namespace(files) for one in _clusters(group)]
     messages = _messages(clusters, _imported(files))
     if not messages:

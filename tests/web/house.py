@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -46,6 +47,7 @@ class House:
 
     folder: Path
     woken: list[bool] = field(default_factory=list)
+    schemas: Path = ROOT / "schemas/xoev"
     server: HttpServer = field(init=False)
 
     def prepare(self) -> None:
@@ -60,11 +62,17 @@ class House:
         part.write_text("# tokens\n" + "".join(f"{hashed(token)}  -\n" for token in tokens))
         part.rename(self.folder / f"{party}.token")
 
+    def calendar(self, text: str) -> None:
+        """Give the standards dates of their own."""
+        self.schemas = self.folder / "schemas"
+        shutil.copytree(ROOT / "schemas/xoev", self.schemas)
+        (self.schemas / "calendar.yaml").write_text(text)
+
     def open(self) -> App:
         environ = {
             "XOEV_BROKER_ROUTES": str(self.folder / "routes.yaml"),
             "XOEV_BROKER_ADAPTERS": str(ROOT / "adapters"),
-            "XOEV_BROKER_SCHEMAS": str(ROOT / "schemas/xoev"),
+            "XOEV_BROKER_SCHEMAS": str(self.schemas),
             "XOEV_BROKER_STATE": str(self.folder / "var"),
         }
         return App(Settings.load(environ), environ)

@@ -1,0 +1,111 @@
+"""Figures for a monitoring system: what is told, in what form, and to whom."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, date, datetime, timedelta
+
+import httpx
+import pytest
+
+from broker.app import App
+from broker.errors import StoreError
+from broker.message import Direction, State
+from broker.stores.contract import Counts
+from broker.web.metrics import text
+from broker.xoev import calendar
+from broker.xoev.manifest import Calendar
+from tests.web.house import House, message, send
+
+AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
+LINE = re.compile(r'[a-z_]+(\{[a-z]+="[^"]*"(,[a-z]+="[^"]*")*\})? -?[0-9]+(\.[0-9]+)?')
+
+
+def figures(body: str) -> dict[str, float]:
+    """Return the figures by name and labels."""
+    pairs = (line.rsplit(" ", 1) for line in body.splitlines() if not line.startswith("#"))
+    return {name: float(value) for name, value in pairs}
+
+
+def test_what_was_accepted_is_counted_by_direction_and_state(portal: httpx.Client) -> None:
+    send(portal, message())
+
+    found = figures(portal.get("/metrics").text)
+
+    assert found['xoev_broker_messages{direction="request",state="waiting"}'] == 1
+    assert found['xoev_broker_messages{direction="answer",state="dead"}'] == 0
+
+
+def test_what_was_refused_is_counted_apart(portal: httpx.Client) -> None:
+    send(portal, b"<broken")
+
+    found = figures(portal.get("/metrics").text)
+
+    assert found["xoev_broker_refused"] == 1
+    assert sum(value for name, value in found.items() if "messages" in name) == 0
+
+
+def test_every_line_has_the_form_of_prometheus(portal: httpx.Client) -> None:
+    answer = portal.get("/metrics")
+
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    lines = [line for line in answer.text.splitlines() if not line.startswith("# ")]
+    assert lines
+    assert all(LINE.fullmatch(line) for line in lines)
+
+
+def test_every_figure_is_explained_and_has_a_type(portal: httpx.Client) -> None:
+    body = portal.get("/metrics").text
+    names = {name.partition("{")[0] for name in figures(body)}
+
+    assert names
+    for name in names:
+        assert f"# HELP {name} " in body
+        assert f"# TYPE {name} gauge" in body
+
+
+def test_figures_need_no_token(portal: httpx.Client) -> None:
+    assert portal.get("/metrics", headers={"Authorization": ""}).status_code == 200
+
+
+def test_a_store_that_cannot_be_read_gives_no_figures(
+    portal: httpx.Client, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> Counts:
+        raise StoreError("the store cannot be read")
+
+    monkeypatch.setattr(app.store, "counts", broken)
+
+    assert portal.get("/metrics").status_code == 503
+
+
+def test_the_age_of_the_oldest_waiting_message_is_told_in_seconds(app: App) -> None:
+    counts = Counts({Direction.REQUEST: {State.WAITING: 1}}, oldest=AT - timedelta(minutes=2))
+
+    found = figures(text(counts, app.site, AT))
+
+    assert found["xoev_broker_oldest_waiting_seconds"] == 120
+
+
+def test_a_clock_that_was_set_back_gives_no_negative_age(app: App) -> None:
+    counts = Counts(oldest=AT + timedelta(minutes=2))
+
+    assert figures(text(counts, app.site, AT))["xoev_broker_oldest_waiting_seconds"] == 0
+
+
+def test_only_versions_that_a_route_takes_have_an_end(house: House) -> None:
+    house.calendar("xbau/2.5: {valid_until: 2026-10-31}\nxbau/2.6: {valid_until: 2027-04-30}\n")
+    app = house.open()
+    try:
+        found = figures(text(Counts(), app.site, AT))
+    finally:
+        app.close()
+
+    ends = {name: value for name, value in found.items() if "ends_days" in name}
+    assert ends == {'xoev_broker_standard_ends_days{standard="xbau",version="2.6"}': 157}
+
+
+def test_an_end_long_ago_or_far_away_is_told() -> None:
+    ends = (date(2021, 4, 30), date(2099, 12, 31))
+
+    assert all(calendar.ending("xbau", "2.6", Calendar(valid_until=end), AT, 5_000) for end in ends)
