@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from broker.errors import ConversionFailed, ReplyError, UnknownCode
     from broker.formats import Csv, FixedWidth, Rows
     from broker.message import Facts
+    from broker.saxon import SaxonStylesheet
     from broker.step import Step
     from broker.stylesheet import Stylesheet
 
@@ -24,6 +25,7 @@ _PLACES: Final = {
     "FixedWidth": "formats",
     "ReplyError": "errors",
     "Rows": "formats",
+    "SaxonStylesheet": "saxon",
     "Step": "step",
     "Stylesheet": "stylesheet",
     "UnknownCode": "errors",
@@ -40,6 +42,7 @@ __all__ = [
     "FixedWidth",
     "ReplyError",
     "Rows",
+    "SaxonStylesheet",
     "Step",
     "Stylesheet",
     "UnknownCode",

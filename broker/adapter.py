@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from lxml import etree
 
+from broker.codes import Lists
 from broker.document import Document
 from broker.errors import (
     ConfigError,
@@ -56,6 +57,7 @@ class Adapter:
         """Compile everything; raise ConfigError with every finding."""
         folder = Path(inspect.getfile(type(self))).parent
         steps = [step for step in self._steps() if isinstance(step, Step)]
+        self._placed = tuple(steps)
         findings: list[Finding] = [*self._missing()]
         for step in steps:
             step.place(folder)
@@ -66,6 +68,11 @@ class Adapter:
         self._reader = self.to_xoev if isinstance(self.to_xoev, Step) else None
         self._forth, self._back = self.to_legacy, self.to_xoev
         self.to_legacy, self.to_xoev = self._checked, self._answered
+
+    def use(self, lists: Lists) -> None:
+        """Let the steps find codes in the lists of the installation (`x:code('urn:…', node)`)."""
+        for step in self._placed:
+            step.use(lists)
 
     def check(self, document: Document) -> None:
         """Raise SchemaViolation (X001) with the paths that this adapter needs and does not find."""

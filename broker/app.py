@@ -110,9 +110,10 @@ def load_site(settings: Settings, environ: Mapping[str, str], kinds: Kinds = KIN
     error: only what its own routes take waits, see `disabled`.
     """
     standards = load_standards(settings)
-    checks = Checks(standards, CodeLists.load(settings.schemas), Rules.load(settings.schemas))
+    lists = CodeLists.load(settings.schemas)
+    checks = Checks(standards, lists, Rules.load(settings.schemas))
     checks.compile_all()
-    catalog = Catalog.load(settings.adapters)
+    catalog = load_catalog(settings, lists)
     table = load(settings.routes, known(catalog, standards, kinds), environ)
     channels = {name: build(declared, kinds) for name, declared in table.channels.items()}
     replies: dict[str, tuple[str, ...]] = {}
@@ -126,6 +127,12 @@ def disabled(site: Site) -> dict[str, tuple[Finding, ...]]:
     """Return what is wrong with adapters that a route names; what it takes waits for a repair."""
     used = {route.adapter for route in site.table.table.routes}
     return {name: found for name, found in site.catalog.broken.items() if name in used}
+
+
+def load_catalog(settings: Settings, lists: CodeLists | None = None) -> Catalog:
+    """Return the adapters; `x:code` finds the code lists of the installation in them."""
+    lists = lists or CodeLists.load(settings.schemas)
+    return Catalog.load(settings.adapters, lists.entry)
 
 
 def load_standards(settings: Settings) -> Standards:

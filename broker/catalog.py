@@ -1,4 +1,8 @@
-"""The adapters of this installation: a folder `<city>/<procedure>` with an `adapter.py` is one."""
+"""The adapters of this installation: a folder `<city>/<procedure>` with an `adapter.py` is one.
+
+They lie in the folders of the settings, and in packages that name themselves with an entry point of
+the group `xoev_broker.adapters`: its value is the package whose folder holds `<city>/<procedure>/`.
+"""
 
 from __future__ import annotations
 
@@ -8,58 +12,57 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.machinery import ModuleSpec
+from importlib.metadata import entry_points
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Final
 
 from broker.adapter import Adapter
+from broker.codes import Lists
 from broker.errors import BrokerError, ConfigError, Finding
 
-#: What the code of an adapter may raise while it is loaded; it disables itself, never the others.
-_BROKEN: Final = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    BrokerError,
-    ImportError,
-    LookupError,
-    NameError,
-    OSError,
-    RuntimeError,
-    SyntaxError,
-    TypeError,
-    ValueError,
-)
+#: Entry points of this group name packages that hold adapters.
+GROUP: Final = "xoev_broker.adapters"
 
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """Adapters by name, the folder of each, and what was wrong with those that are broken."""
+    """Adapters by name, the folder of each, and what was wrong with those that are broken.
+
+    `broken` has the findings of each adapter of which no other one of the name can be used.
+    """
 
     adapters: Mapping[str, Adapter] = field(default_factory=dict)
     folders: Mapping[str, Path] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
+    broken: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
 
     @classmethod
-    def load(cls, folders: Iterable[Path]) -> Catalog:
-        """Load all adapters below these folders and compile their stylesheets on this thread.
+    def load(cls, folders: Iterable[Path], lists: Lists | None = None) -> Catalog:
+        """Load all adapters below these folders, then those of installed packages.
 
-        A broken adapter is a finding and is left out; so is a second one of the same name.
+        Stylesheets are compiled on this thread. A broken adapter is a finding and is left out,
+        whatever its code raised; so is a second one of the same name. `lists` finds codes in the
+        installed lists (CodeLists.entry).
         """
         adapters: dict[str, Adapter] = {}
         places: dict[str, Path] = {}
-        findings: list[Finding] = []
-        for file in (file for folder in folders for file in sorted(folder.glob("*/*/adapter.py"))):
+        packages, findings = installed()
+        broken: dict[str, tuple[Finding, ...]] = {}
+        for file in _files_of((*folders, *packages)):
             name = "/".join(file.parent.parts[-2:])
             try:
                 if name in adapters:
                     raise ConfigError(findings=[Finding(f'adapter "{name}" exists twice')])
-                adapters[name] = _adapter(file)
+                adapters[name] = _adapter(file, lists)
                 places[name] = file.parent
-            except _BROKEN as error:
-                findings += _findings(error, file)
-        return cls(adapters, places, tuple(findings))
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - code of others raises anything
+                broken[name] = tuple(_findings(error, file))
+                findings += broken[name]
+        gone = {name: found for name, found in broken.items() if name not in adapters}
+        return cls(adapters, places, tuple(findings), gone)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,7 +78,9 @@ class Catalog:
         return self.get(name).accepts
 
     def get(self, name: str) -> Adapter:
-        """Return an adapter; ConfigError suggests the nearest name."""
+        """Return an adapter; ConfigError says why it is broken, or suggests the nearest name."""
+        if name in self.broken:
+            raise ConfigError(f'adapter "{name}" is broken', findings=self.broken[name])
         if name not in self.adapters:
             raise ConfigError(f'unknown adapter "{name}"{self._suggestion(name)}')
         return self.adapters[name]
@@ -102,6 +107,33 @@ class Catalog:
         return f', did you mean "{near[0]}"?' if near else ""
 
 
+def installed() -> tuple[list[Path], list[Finding]]:
+    """Return the folders of installed packages with adapters, and what is wrong with the others.
+
+    No code of these packages runs for it.
+    """
+    folders: dict[Path, None] = {}
+    findings = []
+    for point in sorted(entry_points(group=GROUP), key=lambda one: one.name):
+        top, _, rest = point.value.partition(".")
+        spec = find_spec(top)
+        places = [Path(place, *rest.split(".")) for place in _locations(spec)]
+        found = [place for place in places if place.is_dir()]
+        folders |= dict.fromkeys(found)
+        if not found:
+            text = f'entry point "{point.name}": there is no package "{point.value}"'
+            findings.append(Finding(text, point.dist.name if point.dist else GROUP))
+    return list(folders), findings
+
+
+def _locations(spec: ModuleSpec | None) -> Iterable[str]:
+    return (spec.submodule_search_locations or ()) if spec else ()
+
+
+def _files_of(folders: Iterable[Path]) -> list[Path]:
+    return [file for folder in folders for file in sorted(folder.glob("*/*/adapter.py"))]
+
+
 def _files(root: Path) -> list[Path]:
     """Return the files below a folder, without samples and what Python leaves there."""
     left = {"samples", "__pycache__"}
@@ -112,7 +144,7 @@ def _files(root: Path) -> list[Path]:
     )
 
 
-def _adapter(file: Path) -> Adapter:
+def _adapter(file: Path, lists: Lists | None) -> Adapter:
     module = _module(file)
     found = [
         kind
@@ -125,6 +157,8 @@ def _adapter(file: Path) -> Adapter:
         text = f"holds {len(found)} subclasses of Adapter; exactly one is needed"
         raise ConfigError(findings=[Finding(text)])
     made: Adapter = found[0]()
+    if lists is not None:
+        made.use(lists)
     return made
 
 

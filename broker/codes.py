@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.errors import ConfigError, Finding, UnknownCode
+from broker.errors import ConfigError, ConversionFailed, Finding, SchemaMissing, UnknownCode
+
+#: Finds a code in an installed list, by `listURI` (then the newest) or `listURI_version`: the
+#: values of its row by column, the code itself first; None if the list does not have it. Raises
+#: SchemaMissing if the list is not installed.
+Lists = Callable[[str, str], Mapping[str, str] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,39 @@ class Codes:
             text = f'{where}the code {todo} code list "{name}" of this adapter (codes/{name}.csv)'
             finding = Finding(f'not in code list "{name}"', path=place, code=UnknownCode.reason)
             raise UnknownCode(text, findings=[finding])
-        if column:
-            return row[column]
-        return list(row.values())[1]
+        return cell(row, column, name)
+
+
+def installed(name: str) -> bool:
+    """Whether a name is that of an installed list (`urn:…`), and of no file beside the adapter."""
+    return ":" in name
+
+
+def looked(lists: Lists | None, name: str, code: str, column: str = "", place: str = "") -> str:
+    """Return what a code becomes by an installed list, by default the column beside the code.
+
+    Raises UnknownCode, which says where, and SchemaMissing where there is no such list.
+    """
+    if lists is None:
+        text = f'code list "{name}" cannot be read here: the adapter was loaded without the lists '
+        raise SchemaMissing(text + "of an installation; see xoev-broker codelists list")
+    row = lists(name, code)
+    if row is None:
+        where = f"{place}: " if place else ""
+        text = f'{where}the code is not in the installed code list "{name}"'
+        finding = Finding(f'not in code list "{name}"', path=place, code=UnknownCode.reason)
+        raise UnknownCode(text, findings=[finding])
+    return cell(row, column, name)
+
+
+def cell(row: Mapping[str, str], column: str, name: str) -> str:
+    """Return the value of a column, by default the second; a wrong name tells the right ones."""
+    if not column:
+        return [*row.values(), ""][1]
+    if column not in row:
+        there = ", ".join(row)
+        raise ConversionFailed(f'code list "{name}" has no column "{column}"; it has {there}')
+    return row[column]
 
 
 def table(file: Path) -> list[dict[str, str]]:

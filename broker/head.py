@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from lxml import etree
 
@@ -23,6 +23,8 @@ _UUID: Final = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?")
 _UNSET: Final = "00000000-0000-0000-0000-000000000000"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+#: The family of heads (`Envelope.family`) that is called `Kopf`: xdomea up to 3.1.
+_XDOMEA: Final = "xdomea"
 
 
 def head(facts: Facts, kind: str, code: str, created: datetime | None = None) -> etree._Element:
@@ -30,8 +32,10 @@ def head(facts: Facts, kind: str, code: str, created: datetime | None = None) ->
 
     `kind` is the root name that the message id is made of, `code` the four digits of
     `nachrichtentyp`, `created` the time of creation (default: `facts.received`, so that the same
-    reply gives the same bytes).
+    reply gives the same bytes). An answer to a message with a head of xdomea gets one too.
     """
+    if facts.answered and facts.answered.family == _XDOMEA:
+        return _kopf(facts, facts.answered, code, stamp(created or facts.received))
     top = etree.Element("nachrichtenkopf.g2g")
     who = etree.SubElement(top, "identifikation.nachricht")
     _identify(who, "", facts.uuid(kind), code, stamp(created or facts.received))
@@ -87,6 +91,35 @@ def _is_time(text: str) -> bool:
         return bool(_TIME.fullmatch(text) and datetime.fromisoformat(text))
     except ValueError:
         return False
+
+
+def _kopf(facts: Facts, answered: Envelope, code: str, created: str) -> etree._Element:
+    """Return a head of xdomea, which has no message id: the process of the request goes on."""
+    space = f"{{{answered.namespace}}}"
+    prefixes: Any = {"xdomea": answered.namespace}
+    top = etree.Element(f"{space}Kopf", nsmap=prefixes)
+    etree.SubElement(top, f"{space}ProzessID").text = answered.case
+    kind = etree.SubElement(top, f"{space}Nachrichtentyp")
+    etree.SubElement(kind, "code").text = code
+    etree.SubElement(top, f"{space}Erstellungszeitpunkt").text = created
+    _contact(top, f"{space}Absender", facts.author)
+    _contact(top, f"{space}Empfaenger", facts.reader)
+    return top
+
+
+def _contact(parent: etree._Element, name: str, authority: Authority) -> None:
+    space = name.rpartition("}")[0] + "}"
+    element = etree.SubElement(parent, name)
+    prefix, _, key = authority.key.rpartition(":")
+    if key:
+        office = etree.SubElement(element, f"{space}Behoerdenkennung")
+        for part, word in (("Behoerdenschluessel", key), ("Praefix", prefix)):
+            if word:
+                code = etree.SubElement(office, f"{space}{part}")
+                etree.SubElement(code, "code").text = word
+    if authority.name:
+        office = etree.SubElement(element, f"{space}Institution")
+        etree.SubElement(office, f"{space}Name").text = authority.name
 
 
 def _identify(parent: etree._Element, prefix: str, uuid: str, code: str, created: str) -> None:

@@ -71,6 +71,10 @@ EVENTS: Mapping[str, Meaning] = MappingProxyType(
         # what surrounds it
         "paused": Meaning("a route is stopped", "ein Weg ist angehalten"),
         "resumed": Meaning("a route goes on", "ein Weg läuft weiter"),
+        "disabled": Meaning(
+            "an adapter is broken, what its routes take waits",
+            "ein Adapter ist defekt, was seine Wege annehmen, wartet",
+        ),
         "disturbed": Meaning("a channel cannot be reached", "eine Anbindung ist gestört"),
         "restored": Meaning("a channel works again", "eine Anbindung geht wieder"),
         "installed": Meaning("a schema bundle was added", "ein Schemapaket kam hinzu"),

@@ -10,21 +10,22 @@ replies only those with that reference count.
 
 from __future__ import annotations
 
-import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from lxml import etree
-
+from broker import sealed
 from broker.adapter import Adapter
 from broker.catalog import Catalog
+from broker.difference import between
 from broker.document import Document
 from broker.errors import BrokerError
+from broker.formats import Format
 from broker.message import Envelope, Facts
+from broker.step import Chain
 from broker.xoev.standards import Standards
 
 REFERENCE: Final = "0123456789ABC"
@@ -78,12 +79,17 @@ def run(catalog: Catalog, name: str, standards: Standards) -> tuple[Result, ...]
 
 def check(catalog: Catalog, sample: Sample, standards: Standards) -> tuple[Result, ...]:
     """Run one sample and compare every file that it makes or holds."""
-    made = make(catalog.get(sample.adapter), sample, standards)
+    adapter = catalog.get(sample.adapter)
+    made, error = _made(adapter, sample, standards)
     held = {file.name for file in sample.folder.iterdir() if _is_output(file)}
-    return tuple(
-        Result(sample.name, file, _difference(sample.folder / file, made.get(file)))
-        for file in sorted(made.keys() | held)
-    )
+    layout = layout_of(adapter)
+    results = []
+    for file in sorted(made.keys() | held):
+        difference = _difference(sample.folder / file, made.get(file), layout)
+        if file == _ERROR and error is not None and difference:
+            difference += _findings(error, made)
+        results.append(Result(sample.name, file, difference))
+    return tuple(results)
 
 
 def update(catalog: Catalog, name: str, standards: Standards) -> tuple[Path, ...]:
@@ -96,7 +102,7 @@ def update(catalog: Catalog, name: str, standards: Standards) -> tuple[Path, ...
                 file.unlink()
                 changed.append(file)
         for output, content in made.items():
-            if _difference(sample.folder / output, content):
+            if _difference(sample.folder / output, content, None):
                 (sample.folder / output).write_bytes(content)
                 changed.append(sample.folder / output)
     return tuple(changed)
@@ -104,13 +110,14 @@ def update(catalog: Catalog, name: str, standards: Standards) -> tuple[Path, ...
 
 def make(adapter: Adapter, sample: Sample, standards: Standards) -> dict[str, bytes]:
     """Return what the adapter makes of a sample, by file name; an error makes `error.txt`."""
-    made: dict[str, bytes] = {}
-    try:
-        for name, content in _steps(adapter, sample, standards):
-            made[name] = content
-    except BrokerError as error:
-        made[_ERROR] = f"{error}\n".encode()
-    return made
+    return _made(adapter, sample, standards)[0]
+
+
+def layout_of(adapter: Adapter) -> Format | None:
+    """Return the format that writes what the procedure gets, where a step of the adapter does."""
+    step = getattr(type(adapter), "to_legacy", None)
+    last = step.steps[-1] if isinstance(step, Chain) else step
+    return last if isinstance(last, Format) else None
 
 
 def facts(envelope: Envelope) -> Facts:
@@ -132,11 +139,27 @@ def reply_facts(envelope: Envelope, request: bytes, reply: bytes) -> Facts:
     )
 
 
+def _made(
+    adapter: Adapter, sample: Sample, standards: Standards
+) -> tuple[dict[str, bytes], BrokerError | None]:
+    made: dict[str, bytes] = {}
+    try:
+        for name, content in _steps(adapter, sample, standards):
+            made[name] = content
+    except BrokerError as error:
+        made[_ERROR] = f"{error}\n".encode()
+        return made, error
+    return made, None
+
+
 def _steps(adapter: Adapter, sample: Sample, standards: Standards) -> Iterator[tuple[str, bytes]]:
     request = standards.parse((sample.folder / _REQUEST).read_bytes())
     envelope = standards.envelope(request)
     standards.validate(request, envelope, REQUESTED)
-    yield f"2-request.legacy{adapter.suffix}", adapter.to_legacy(request, facts(envelope))
+    yield (
+        f"2-request.legacy{adapter.suffix}",
+        sealed.run(adapter.to_legacy, request, facts(envelope)),
+    )
     for file in sorted(sample.folder.glob("3-reply.legacy.*")):
         yield from _answers(adapter, file.read_bytes(), request, envelope, standards)
 
@@ -144,10 +167,15 @@ def _steps(adapter: Adapter, sample: Sample, standards: Standards) -> Iterator[t
 def _answers(
     adapter: Adapter, batch: bytes, request: Document, envelope: Envelope, standards: Standards
 ) -> Iterator[tuple[str, bytes]]:
-    replies = adapter.replies(batch)
-    ours = [reply for reply in replies if adapter.correlate(reply).reference == REFERENCE]
+    replies = sealed.run(adapter.replies, batch)
+    # A reply without a reference answers the call that it came back with.
+    ours = [
+        reply
+        for reply in replies
+        if sealed.run(adapter.correlate, reply).reference in ("", REFERENCE)
+    ]
     for number, reply in enumerate(ours, 1):
-        answer = adapter.to_xoev(reply, reply_facts(envelope, request.raw, reply))
+        answer = sealed.run(adapter.to_xoev, reply, reply_facts(envelope, request.raw, reply))
         document = standards.parse(answer)
         standards.validate(document, standards.envelope(document), REPLIED)
         yield f"4-reply{f'-{number}' if len(ours) > 1 else ''}.xoev.xml", answer
@@ -157,26 +185,18 @@ def _is_output(file: Path) -> bool:
     return file.name.startswith(("2-", "4-")) or file.name == _ERROR
 
 
-def _difference(file: Path, made: bytes | None) -> str:
-    """Compare XML without its layout, everything else byte by byte; return a unified diff."""
+def _difference(file: Path, made: bytes | None, layout: Format | None) -> str:
+    """Compare XML without its layout, everything else byte by byte; return what differs."""
     held = file.read_bytes() if file.exists() else None
     if held is None or made is None:
         return f"{file.name} {'is missing' if held is None else 'was not made'}"
-    if held == made or (file.suffix == ".xml" and _canonical(held) == _canonical(made)):
-        return ""
-    lines = difflib.unified_diff(
-        _lines(held), _lines(made), f"{file.name} (expected)", f"{file.name} (made)", lineterm=""
-    )
-    return "\n".join(lines) or f"{file.name}: the line ends differ"
+    return between(file.name, held, made, layout if file.name.startswith("2-") else None)
 
 
-def _canonical(content: bytes) -> str:
-    return str(etree.canonicalize(etree.fromstring(content), strip_text=True))
-
-
-def _lines(content: bytes) -> list[str]:
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError:
-        text = content.decode("iso8859-15")
-    return text.splitlines()
+def _findings(error: BrokerError, made: Mapping[str, bytes]) -> str:
+    """Say how far the sample came, and everything that the error knows."""
+    done = [name for name in made if name != _ERROR]
+    text = str(error)
+    lines = [f"{f'after {done[-1]} ' if done else ''}the sample ended with: {text}"]
+    lines += [f"  {one}" for one in map(str, error.findings) if one not in text]
+    return "\n" + "\n".join(lines)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from broker.app import KINDS, App, Kinds
+from broker.app import KINDS, App, Kinds, disabled
 from broker.bell import Bell
 from broker.errors import BrokerError, ConfigError, StoreError
 from broker.intake import Intake
@@ -87,6 +87,7 @@ class Service:
         if recovered:
             self._log.warning("recovered", count=recovered)
         release(self.app)
+        self._tell_disabled()
         if self.http:
             self.http.start()
         self.worker.start()
@@ -149,9 +150,16 @@ class Service:
         line = entry("", "reloaded", table=table.digest, routes=len(table.routes))
         self.app.store.note([line]).result()
         self._log.info("reloaded", table=table.digest)
+        self._tell_disabled()
         release(self.app)
         self.worker.wake()
         return True
+
+    def _tell_disabled(self) -> None:
+        """Say which adapters are broken: the broker runs, what their routes take waits."""
+        for name, findings in disabled(self.app.site).items():
+            for finding in findings:
+                self._log.error("disabled", adapter=name, finding=str(finding))
 
     def _look(self) -> None:
         if self._failure is not None or self._stopping:

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from lxml import etree
 
+from broker.codes import Lists
 from broker.document import Document, parse
 from broker.errors import ConversionFailed
 from broker.message import Facts
@@ -38,6 +39,9 @@ class Step:
 
     def load(self) -> None:
         """Read and compile the files; raise ConfigError with all findings."""
+
+    def use(self, lists: Lists) -> None:
+        """Tell the step how to find a code in the installed lists; most steps need none."""
 
     def run(self, matter: Matter, facts: Facts) -> Matter:
         """Do the work on a tree or on bytes."""
@@ -81,6 +85,11 @@ class Chain(Step):
         """Load all steps."""
         for step in self.steps:
             step.load()
+
+    def use(self, lists: Lists) -> None:
+        """Tell all steps."""
+        for step in self.steps:
+            step.use(lists)
 
     def read(self, data: bytes) -> etree._Element:
         """Read as the first step does."""

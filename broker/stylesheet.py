@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from lxml import etree
 
-from broker.codes import Codes, short
+from broker.codes import Codes, Lists, installed, looked, short
 from broker.errors import ConfigError, ConversionFailed, Finding
 from broker.head import head, relation
 from broker.message import Facts
@@ -24,6 +24,14 @@ from broker.step import Matter, Step, fail, path, quoted, tree
 FUNCTIONS: Final = "urn:xoev-broker:adapter"
 _XSL: Final = "http://www.w3.org/1999/XSL/Transform"
 _UNICODE: Final = ("utf-8", "")
+#: What XSLT 1.0 knows; libxslt passes over anything else without a word.
+_INSTRUCTIONS: Final = frozenset((
+    "apply-imports", "apply-templates", "attribute", "attribute-set", "call-template", "choose",
+    "comment", "copy", "copy-of", "decimal-format", "element", "fallback", "for-each", "if",
+    "import", "include", "key", "message", "namespace-alias", "number", "otherwise", "output",
+    "param", "preserve-space", "processing-instruction", "sort", "strip-space", "stylesheet",
+    "template", "text", "transform", "value-of", "variable", "when", "with-param",
+))  # fmt: skip
 #: Nothing may be read or written while a stylesheet runs (the stubs do not know the name).
 _DENIED: Final[etree.XSLTAccessControl] = getattr(etree.XSLTAccessControl, "DENY_ALL")  # noqa: B009
 
@@ -53,6 +61,10 @@ class Stylesheet(Step):
             self.functions.codes = Codes.read(shared, self.folder / "codes")
             self._sheet = self._compile()
 
+    def use(self, lists: Lists) -> None:
+        """Let `x:code` find installed lists."""
+        self.functions.lists = lists
+
     def run(self, matter: Matter, facts: Facts) -> Matter:
         """Transform and return the root of the result, for a step behind this one."""
         result = self._transform(matter, facts)
@@ -74,15 +86,8 @@ class Stylesheet(Step):
                 raise self._explain(root, facts) from None
 
     def _arguments(self, facts: Facts) -> dict[str, Any]:
-        text = etree.XSLT.strparam
-        return self.params | {
-            "reference": text(facts.reference),
-            "message": text(facts.message),
-            "received": text(_local(facts.received).isoformat(timespec="seconds")),
-            "test": text(facts.test or ""),
-            "testing": "true()" if facts.test is not None else "false()",
-            "case": text(facts.answered.case if facts.answered else ""),
-        }
+        testing = "true()" if facts.test is not None else "false()"
+        return self.params | quoted(parameters(facts)) | {"testing": testing}
 
     def _explain(self, root: etree._Element, facts: Facts) -> ConversionFailed:
         # The error log of a sheet that threads share mixes their messages: ask a copy instead.
@@ -102,8 +107,12 @@ class Stylesheet(Step):
         entry = next((entry for entry in error.error_log if entry.line), None)
         if entry is None:
             return fail(f"{self.name}: the stylesheet failed; run explain on this message")
-        place = f"{Path(entry.filename or self.name).name}:{entry.line}"
-        return fail(f"{place}: the stylesheet failed in {_instruction(entry.message)}")
+        file, rule = Path(entry.filename or self.name), _instruction(entry.message)
+        # Only the texts of XPath errors are fixed; others quote what stands in the message.
+        why = next((one.message for one in error.error_log if one.domain_name == "XPATH"), "failed")
+        finding = Finding(why, short(file), entry.line, rule=rule)
+        text = f"{file.name}:{entry.line}: the stylesheet failed in {rule}"
+        return fail(text, findings=[finding])
 
     def _compile(self) -> etree.XSLT:
         file = self.folder / self.name
@@ -129,13 +138,16 @@ class Stylesheet(Step):
 class Functions:
     """What `x:…` means in a stylesheet.
 
-    x:code(list, node[, column]) · x:head(kind, code) · x:relation() · x:uuid(kind) · x:nfc(text) ·
-    x:original() (the request in base64) · x:base64(text) (checked, without white space).
+    x:code(list, node[, column]) (a file beside the adapter, or the `listURI` of an installed list,
+    with `_version` unless the newest is meant) · x:head(kind, code) · x:relation() · x:uuid(kind) ·
+    x:nfc(text) · x:original() (the request in base64) · x:base64(text) (checked, without white
+    space).
     """
 
     def __init__(self) -> None:
         """Start without code lists and outside any conversion."""
         self.codes = Codes()
+        self.lists: Lists | None = None
         self._now = threading.local()
 
     def of(self, facts: Facts) -> _Within:
@@ -149,6 +161,8 @@ class Functions:
 
     def _code(self, _: object, name: str, value: Any, column: str = "") -> str:
         text = _text(value)
+        if installed(name):
+            return looked(self.lists, name, text, column, _place(value))
         try:
             return self.codes.lists[name][text][column] if column else self.codes.find(name, text)
         except (KeyError, ConversionFailed):
@@ -196,6 +210,17 @@ class _Within:
 
     def __exit__(self, *_: object) -> None:
         self.now.facts = None
+
+
+def parameters(facts: Facts) -> dict[str, str]:
+    """Return the facts that every stylesheet may declare as parameters, `$testing` excepted."""
+    return {
+        "reference": facts.reference,
+        "message": facts.message,
+        "received": _local(facts.received).isoformat(timespec="seconds"),
+        "test": facts.test or "",
+        "case": facts.answered.case if facts.answered else "",
+    }
 
 
 def _local(moment: datetime) -> datetime:
@@ -268,6 +293,11 @@ def _lint(source: etree._ElementTree, file: Path) -> list[Finding]:
         Finding("xsl:message holds a fixed sentence only, never a value", short(file), _line(bad))
         for bad in source.iterfind(f".//{{{_XSL}}}message//{{{_XSL}}}*")
         if bad.tag != f"{{{_XSL}}}text"
+    ]
+    found += [
+        Finding("is no instruction of XSLT 1.0", short(file), _line(one), rule=f"xsl:{name}")
+        for one in source.iter(f"{{{_XSL}}}*")
+        if (name := etree.QName(one).localname) not in _INSTRUCTIONS
     ]
     output = source.find(f"{{{_XSL}}}output")
     if output is None or output.get("method") != "text":

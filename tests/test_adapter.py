@@ -11,8 +11,17 @@ import pytest
 
 from broker import Adapter, Document, parse
 from broker.catalog import Catalog
-from broker.errors import ConfigError, ConversionFailed, ReplyError, SchemaViolation, UnknownCode
+from broker.errors import (
+    ConfigError,
+    ConversionFailed,
+    ReplyError,
+    SchemaMissing,
+    SchemaViolation,
+    UnknownCode,
+)
 from broker.message import Authority, Envelope, Facts
+from broker.xoev.codelists import CodeLists
+from tests.xoev import lists
 
 SHEET = """<xsl:stylesheet version="1.0" xmlns:xsl="http://www.w3.org/1999/XSL/Transform"
     xmlns:x="urn:xoev-broker:adapter" exclude-result-prefixes="x">
@@ -262,6 +271,82 @@ def test_an_unknown_code_names_list_and_place_but_not_the_code(build: Build, nam
     assert f'"{name}"' in str(caught.value)
     assert "Geheim" not in str(caught.value)
     assert caught.value.reason == "S011"
+
+
+INSTALLED = """<xsl:template match="/"><out><xsl:value-of
+    select="x:code('urn:example:codeliste:farben{version}', //code{column})"/></out>
+    </xsl:template>"""
+
+
+def coloured(write: Callable[..., Path], version: str = "", column: str = "") -> Adapter:
+    """Build an adapter that reads an installed list, whose newest version calls red crimson."""
+    sheet = INSTALLED.format(version=version, column=column and f", '{column}'")
+    folders = write(sheet)
+    newest = lists.row("rot", "Purpur")
+    lists.written(folders.parent / "xoev/codelists")
+    lists.written(folders.parent / "xoev/codelists", lists.genericode(version="1.10", rows=newest),
+                  "neu.xml")  # fmt: skip
+    found = Catalog.load([folders], CodeLists.load(folders.parent / "xoev").entry)
+    assert not found.findings
+    return found.get("probe/case")
+
+
+@pytest.mark.parametrize(
+    ("version", "column", "expected"),
+    [("", "", b">Purpur<"), ("_1.0", "", b">Rot<"), ("_1.0", "code", b">rot<")],
+)
+def test_a_code_of_an_installed_list_is_found_by_its_uri(
+    write: Callable[..., Path], version: str, column: str, expected: bytes
+) -> None:
+    adapter = coloured(write, version, column)
+
+    assert expected in adapter.to_legacy(document("<a><code>rot</code></a>"), facts())
+
+
+def test_a_code_that_an_installed_list_lacks_is_told_without_it(
+    write: Callable[..., Path],
+) -> None:
+    adapter = coloured(write)
+
+    with pytest.raises(UnknownCode) as caught:
+        adapter.to_legacy(document("<a><code>Geheim</code></a>"), facts())
+
+    assert str(caught.value).startswith("/a/code: the code is not in the installed code list ")
+    assert "Geheim" not in str(caught.value)
+
+
+def test_a_column_that_an_installed_list_lacks_is_told_with_those_it_has(
+    write: Callable[..., Path],
+) -> None:
+    adapter = coloured(write, column="farbe")
+
+    with pytest.raises(ConversionFailed, match='no column "farbe"; it has code, name'):
+        adapter.to_legacy(document("<a><code>rot</code></a>"), facts())
+
+
+def test_what_needs_a_list_that_is_not_installed_waits_for_it(write: Callable[..., Path]) -> None:
+    adapter = coloured(write, "_9")
+
+    with pytest.raises(SchemaMissing, match=r"farben_9.* is not installed"):
+        adapter.to_legacy(document("<a><code>rot</code></a>"), facts())
+
+
+def test_an_adapter_without_an_installation_says_that_it_has_no_lists(build: Build) -> None:
+    adapter = build(INSTALLED.format(version="", column=""))
+
+    with pytest.raises(SchemaMissing, match="loaded without the lists of an installation"):
+        adapter.to_legacy(document("<a><code>rot</code></a>"), facts())
+
+
+def test_a_column_that_a_list_of_the_adapter_lacks_is_told(build: Build) -> None:
+    adapter = build(
+        "<xsl:template match=\"/\"><out><xsl:value-of select=\"x:code('art', //code, 'no')\"/>"
+        "</out></xsl:template>",
+        art="code,to\n1,A\n",
+    )
+
+    with pytest.raises(ConversionFailed, match='no column "no"; it has code, to'):
+        adapter.to_legacy(document("<a><code>1</code></a>"), facts())
 
 
 def test_a_code_list_with_a_double_code_names_its_line(write: Callable[..., Path]) -> None:

@@ -23,9 +23,14 @@ from tests import needs
 ROOT = Path(__file__).parents[1]
 XSD = "http://www.w3.org/2001/XMLSchema"
 OFFICIAL = {
+    "http://www.xleitstelle.de/xbau/2/5": "xbau_2.5/xsd",
     "http://www.xleitstelle.de/xbau/2/6": "xbau_2.6/xsd",
+    "http://www.xleitstelle.de/xbau/kernmodul/1/2/2": "xbau-kernmodul_1.2.2/xsd",
     "http://www.xleitstelle.de/xbau/kernmodul/1/3/0": "xbau-kernmodul_1.3.0/xsd",
+    "urn:xoev-de:xdomea:schema:3.1.0": "xdomea_3.1.0/xsd",
 }
+#: No schema of these is public: only our profile can judge them.
+UNPUBLISHED = {"http://www.xgewerbeanzeige.de/spezifikation/2.2"}
 
 
 @cache
@@ -44,6 +49,15 @@ def every() -> list[Sample]:
 
 def messages() -> list[Path]:
     return [file for sample in every() for file in sorted(sample.folder.glob("[14]-*.xml"))]
+
+
+def judged() -> list[Path]:
+    """Return the messages whose standard has a public schema."""
+    return [file for file in messages() if namespace(file) not in UNPUBLISHED]
+
+
+def namespace(file: Path) -> str:
+    return str(etree.QName(etree.parse(str(file)).getroot()).namespace)
 
 
 class Local(etree.Resolver):
@@ -89,12 +103,11 @@ def test_sample(sample: Sample) -> None:
 
 
 @needs.shared
-@pytest.mark.parametrize("file", messages(), ids=lambda file: "/".join(file.parts[-5:]))
+@pytest.mark.parametrize("file", judged(), ids=lambda file: "/".join(file.parts[-5:]))
 def test_a_sample_is_valid_by_the_official_schema(file: Path) -> None:
-    root = etree.parse(str(file)).getroot()
-    schema = official(etree.QName(root).namespace or "")
+    schema = official(namespace(file))
 
-    assert schema.validate(root), str(schema.error_log)
+    assert schema.validate(etree.parse(str(file))), str(schema.error_log)
 
 
 @needs.shared
@@ -109,7 +122,7 @@ def test_a_sample_holds_no_empty_element(file: Path) -> None:
     assert not empty
 
 
-@pytest.mark.parametrize("name", catalog().names)
+@pytest.mark.parametrize("name", [name for name in catalog().names if name.endswith("/bau")])
 def test_an_adapter_has_the_samples_that_a_building_application_needs(name: str) -> None:
     held = {sample.folder.name for sample in samples.find(catalog(), name)}
 

@@ -27,7 +27,7 @@ LEVELS = (
     ("service",),
     ("web",),
     ("app",),
-    ("poller",),
+    ("poller", "kit"),
     ("worker", "intake"),
     ("impact",),
     ("outcome", "senders", "hand", "repair", "upkeep", "rehearsal"),
@@ -40,13 +40,14 @@ LEVELS = (
     ("channels", "stores"),
     ("channels.channel", "stores.contract"),
     ("settings", "xoev"),
-    ("adapter",),
+    ("adapter", "difference"),
+    ("saxon",),
     ("stylesheet", "formats"),
     ("step",),
     ("codes",),
-    ("document", "head"),
+    ("document", "head", "sealed"),
     ("message", "values"),
-    ("logs", "errors", "fields", "bell", "metrics"),
+    ("logs", "errors", "fields", "bell", "metrics", "xslt3"),
 )
 CONTRACTS = {"channels.channel", "stores.contract"}
 MAY_NAME_CONCRETE = ("app", "cli.demo", "standins")
@@ -55,7 +56,7 @@ HEAVY = {"httpx", "pika", "requests", "xmlschema", "zeep"}
 # What a pure function may need: no clock of its own, no file, network, process, chance or log.
 PURE = {"__future__", "base64", "binascii", "collections", "csv", "dataclasses", "datetime"}
 PURE |= {"decimal", "enum", "functools", "io", "itertools", "json", "math", "operator", "re"}
-PURE |= {"string", "struct", "textwrap", "typing", "unicodedata", "zipfile"}
+PURE |= {"string", "struct", "textwrap", "typing", "unicodedata", "zipfile", "zlib"}
 BLOCKS = (ast.For, ast.AsyncFor, ast.While, ast.If, ast.With, ast.AsyncWith, ast.Try, ast.Match)
 BRANCHES = (ast.For, ast.AsyncFor, ast.While, ast.If, ast.IfExp, ast.ExceptHandler, ast.match_case)
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -112,3 +112,24 @@ def test_a_written_message_is_valid_for_the_official_schema(
     judged = standards.validate(document, standards.envelope(document), AT)
 
     assert judged.name == "xbau-kernmodul/1.3.0/official"
+
+
+def test_an_answer_to_xdomea_goes_on_with_its_process() -> None:
+    answered = replace(REQUEST, namespace="urn:d", family="xdomea", case="process")
+
+    top = head(replace(FACTS, answered=answered), "x.EmpfangBestaetigen.0403", "0403")
+
+    assert top.tag == "{urn:d}Kopf"
+    assert top.findtext("{urn:d}ProzessID") == "process"
+    assert top.findtext("{urn:d}Nachrichtentyp/code") == "0403"
+    assert top.findtext("{urn:d}Empfaenger/{urn:d}Behoerdenkennung/{urn:d}Praefix/code") == "bap"
+
+
+def test_an_office_of_xdomea_without_key_keeps_its_name() -> None:
+    answered = replace(REQUEST, namespace="urn:d", family="xdomea")
+    facts = replace(FACTS, answered=answered, reader=Authority("", "", "Archiv"))
+
+    contact = head(facts, "x", "0403").find("{urn:d}Empfaenger")
+
+    assert contact is not None
+    assert texts(contact) == {"Empfaenger": "", "Institution": "", "Name": "Archiv"}

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 
-from broker.app import KINDS, kind_fields
+from broker.app import known
+from broker.catalog import Catalog
 from broker.channels.table import LEDGER
 from broker.cli.commands import COMMANDS, GROUPS
 from broker.config.load import load
 from broker.config.tables import Known
 from broker.message import State
 from broker.settings import FIELDS, variable
+from broker.xoev.standards import Standards
 from tests.needs import ROOT
 
 WRITTEN = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -107,16 +111,30 @@ def test_every_setting_that_a_page_names_exists(page: Path) -> None:
     assert set(_VARIABLE.findall(page.read_text("utf-8"))) - names == set()
 
 
+@cache
+def offered() -> Known:
+    """Return what this repository holds: its adapters and standards."""
+    return known(Catalog.load([ROOT / "adapters"]), Standards.load(ROOT / "schemas/xoev"))
+
+
 @pytest.mark.parametrize("text", list(examples()))
 def test_every_example_of_routes_yaml_can_be_loaded(text: str, tmp_path: Path) -> None:
     whole = yaml.load(AROUND, yaml.BaseLoader)
     for section, entries in yaml.load(text, yaml.BaseLoader).items():
-        whole[section].update(entries)
+        if section == "routes":
+            whole[section] += entries
+        else:
+            whole[section].update(entries)
     file = tmp_path / "routes.yaml"
     file.write_text(yaml.safe_dump(whole), "utf-8")
-    known = Known(kind_fields(KINDS), adapters=("musterstadt/bau",))
+    here = offered()
 
-    assert load(file, known, {}).routes[0].channel == "musterstadt-bau"
+    assert (
+        load(file, replace(here, adapters=("musterstadt/bau", *here.adapters)), {})
+        .routes[0]
+        .channel
+        == "musterstadt-bau"
+    )
 
 
 def test_the_promises_show_every_state() -> None:

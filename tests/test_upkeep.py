@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from broker.channels.channel import Sent
+from broker.errors import SchemaMissing
 from broker.journal.entry import decode
 from broker.message import State
 from broker.stores.contract import Room
@@ -76,6 +78,27 @@ def test_a_held_message_goes_on_when_its_standard_is_there(
 
     assert broker.state(id) is State.WAITING
     assert broker.events(id)[-1] == "released"
+
+
+def test_a_reply_that_waited_for_a_code_list_is_tried_again(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = bench()
+    request = broker.accept(messages.request())
+    reply = messages.reply(broker.row(request.id).reference)
+    broker.script.plan("procedure", Sent("taken", reply))
+    adapter = broker.app.site.catalog.get("wolfsburg/bau")
+    missing = SchemaMissing("the code list is not installed")
+    with monkeypatch.context() as patch:
+        patch.setattr(adapter, "to_xoev", lambda *_: (_ for _ in ()).throw(missing))
+        broker.run()
+    (answer,) = broker.answers()
+    assert answer.state is State.HELD
+
+    assert release(broker.app) == 1
+
+    broker.run()
+    assert broker.state(answer.id) is State.DELIVERED
 
 
 def test_only_what_is_held_is_let_go(bench: Make) -> None:

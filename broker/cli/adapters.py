@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Exit, Option
 
 from broker.cli.desk import settings
 from broker.cli.terminal import complain, progress, say, show, table
+from broker.errors import BrokerError
 
 if TYPE_CHECKING:
     from broker.catalog import Catalog
@@ -40,11 +42,16 @@ def compared(
     update: Annotated[
         bool, Option("--update", help="write what comes out as what is expected from now on")
     ] = False,
+    junit: Annotated[
+        Path | None, Option(metavar="FILE", help="write the results as JUnit XML, for CI")
+    ] = None,
     json: Json = False,
 ) -> None:
-    """Run the samples beside the adapters and compare.
+    """Run the samples beside the adapters and compare, both ways.
 
-    Where one comes out wrong, the difference is shown and the exit code is 1.
+    Requests and answers are also judged by the installed standard. Where something comes out
+    wrong, the difference is shown (XML by its content, fixed width by field, CSV by column) and the
+    exit code is 1.
     """
     catalog, standards = _catalog(), _standards()
     broken = _broken(catalog, name)
@@ -58,6 +65,8 @@ def compared(
         for result in _run(catalog, one, standards, json)
     ]
     wrong = [result for result in results if not result.ok]
+    if junit is not None:
+        _report(junit, results, broken)
     if json:
         show({"results": [_result(result) for result in results],
               "broken": [str(finding) for finding in broken]})  # fmt: skip
@@ -70,9 +79,9 @@ def compared(
 
 
 def _catalog() -> Catalog:
-    from broker.catalog import Catalog
+    from broker.app import load_catalog
 
-    return Catalog.load(settings().adapters)
+    return load_catalog(settings())
 
 
 def _broken(catalog: Catalog, name: str | None) -> tuple[Finding, ...]:
@@ -102,6 +111,15 @@ def _update(catalog: Catalog, names: list[str], standards: Standards) -> None:
     for one in names:
         for file in samples.update(catalog, one, standards):
             say(f"written {file}")
+
+
+def _report(file: Path, results: list[Result], broken: tuple[Finding, ...]) -> None:
+    from broker.kit.junit import report
+
+    try:
+        file.write_bytes(report(results, broken))
+    except OSError as error:
+        raise BrokerError(f"{file} cannot be written: {error.strerror}") from error
 
 
 def _summary(results: list[Result], wrong: list[Result]) -> None:

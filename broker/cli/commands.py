@@ -11,8 +11,11 @@ from broker.cli import (
     adapters,
     checks,
     codelists,
+    convert,
+    coverage,
     explain,
     install,
+    kit,
     look,
     operate,
     pages,
@@ -20,6 +23,7 @@ from broker.cli import (
     repair,
     routes,
     schemas,
+    standin,
     tell,
     validate,
 )
@@ -62,6 +66,15 @@ COMMANDS = (
             "validate antrag.xml",
             "validate antrag.xml --report html --output bericht.html",
             "validate antrag.xml --report xml --codelists warning",
+        ),
+    ),
+    Command(
+        "convert",
+        convert.convert,
+        (
+            "convert adapters/wolfsburg/bau/samples/einfach/1-request.xoev.xml",
+            "convert antrag.xml --adapter wolfsburg/bau --watch",
+            "convert reply.xml --adapter wolfsburg/bau --reverse --request antrag.xml",
         ),
     ),
     Command("status", look.status, ("status", "status --json")),
@@ -119,7 +132,66 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
             Command(
                 "test",
                 adapters.compared,
-                ("adapters test", "adapters test wolfsburg/bau", "adapters test --update"),
+                (
+                    "adapters test",
+                    "adapters test wolfsburg/bau",
+                    "adapters test --update",
+                    "adapters test --junit junit.xml",
+                ),
+            ),
+            Command(
+                "new",
+                kit.new,
+                (
+                    "adapters new",
+                    "adapters new musterstadt/bau --standard xbau/2.6 --target soap",
+                ),
+            ),
+            Command(
+                "coverage",
+                coverage.coverage,
+                (
+                    "adapters coverage wolfsburg/bau",
+                    "adapters coverage wolfsburg/bau --html verlust.html --lang de",
+                    "adapters coverage wolfsburg/bau --json --strict",
+                ),
+            ),
+            Command(
+                "fields",
+                coverage.fields,
+                (
+                    "adapters fields wolfsburg/bau --lang de",
+                    "adapters fields wolfsburg/bau --html felder.html --lang de",
+                    "adapters fields wolfsburg/bau --markdown",
+                ),
+            ),
+        ),
+    ),
+    "standin": (
+        "Stand-ins: play a procedure that is not there yet.",
+        (
+            Command(
+                "soap",
+                standin.soap,
+                ("standin soap verfahren --wsdl bau.wsdl --answer antwort.xml",),
+            ),
+            Command(
+                "rest",
+                standin.rest,
+                ("standin rest verfahren --answer antwort.json --fault 503 --fault lost",),
+            ),
+            Command(
+                "directory",
+                standin.directory,
+                ("standin directory verfahren --answer antwort.xml",),
+            ),
+            Command(
+                "table",
+                standin.table,
+                (
+                    "standin table verfahren --ddl tables.sql --out ANTRAG_AUSGANG "
+                    "--answer antwort.txt",
+                ),
             ),
         ),
     ),

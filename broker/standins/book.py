@@ -45,6 +45,11 @@ class Book:
             )
             return int(made.lastrowid or 0)
 
+    def knows(self, key: str) -> bool:
+        """Whether a file was made for this key."""
+        with self._open() as connection:
+            return _known(connection, "", key) > 0
+
     def calls(self) -> Mapping[str, int]:
         """Return how often each reference was sent."""
         return self._count("SELECT REFERENZ, COUNT(*) FROM AUFRUF GROUP BY REFERENZ")

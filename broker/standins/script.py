@@ -20,6 +20,7 @@ class Fault(StrEnum):
     ERROR = "error"  #: fails before anything was filed (SOAP: HTTP 500)
     BUSY = "busy"  #: asks to come back later (SOAP: HTTP 503)
     RESET = "reset"  #: files it and breaks the connection without an answer
+    LOST = "lost"  #: files it, and its answer never arrives
     TWICE = "twice"  #: gives every answer twice
     LATE = "late"  #: files it at once and answers only after `Script.late` seconds
     STRANGER = "stranger"  #: answers under a reference that nobody sent

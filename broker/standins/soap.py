@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import socket
-import struct
 import time
 from collections.abc import Mapping
-from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Event, Thread
-from typing import Any
+from threading import Event
 from xml.sax.saxutils import escape
 
 from lxml import etree
 
 from broker.standins.book import Book
 from broker.standins.desk import STRANGER, TEXTS, Kind, judge
+from broker.standins.listener import NOT_FOUND, NOTHING, Asked, Listener, Said
 from broker.standins.script import Fault, Script
 from broker.standins.standin import Standin
 
@@ -31,16 +26,6 @@ STATES = {
     Kind.GRANTED: "GENEHMIGT",
     Kind.DENIED: "ABGELEHNT",
 }
-LONGEST = 64_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """What goes back over HTTP."""
-
-    status: int
-    body: bytes
-    kind: str = "text/xml; charset=utf-8"
 
 
 class Soap(Standin):
@@ -58,17 +43,16 @@ class Soap(Standin):
         """Take the folder of its book, the WSDL, and the port (0: any that is free)."""
         super().__init__(folder, script)
         self._wsdl = wsdl
-        self._port = port
+        self._listener = Listener(self._answer, port)
         self._recognises = recognises
         self._book = Book(folder / "verfahren.sqlite")
         self._released = Event()
-        self._server: _Server | None = None
         self._schema: etree.XMLSchema | None = None
 
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return int(self._server.server_address[1]) if self._server else self._port
+        return self._listener.port
 
     @property
     def address(self) -> str:
@@ -80,18 +64,12 @@ class Soap(Standin):
         self._book.prepare()
         self._schema = _schema(self._wsdl)
         self._released.clear()
-        self._server = _Server(("127.0.0.1", self._port), self)
-        Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
+        self._listener.start()
 
     def stop(self) -> None:
         """Stop listening and close every connection."""
         self._released.set()
-        if self._server is not None:
-            self._port = self.port
-            self._server.shutdown()
-            self._server.server_close()
-            self._server.hang_up()
-            self._server = None
+        self._listener.stop()
 
     def play(self, script: Script) -> None:
         """Begin another script; calls that hang end without an answer."""
@@ -111,6 +89,13 @@ class Soap(Standin):
         """Return the description with the address where it really is."""
         text = self._wsdl.read_text("utf-8")
         return Said(200, text.replace(f"http://127.0.0.1:9{PATH}", self.address).encode())
+
+    def _answer(self, asked: Asked) -> Said | None:
+        if asked.method == "GET" and asked.path.lower().endswith("?wsdl"):
+            return self.wsdl()
+        if asked.method != "POST" or asked.path != PATH:
+            return NOT_FOUND
+        return self.take(asked.body, asked.key)
 
     def take(self, body: bytes, key: str) -> Said | None:
         """Take one call; None means that the connection breaks without an answer."""
@@ -143,8 +128,8 @@ class Soap(Standin):
 
     def _late(self, fault: Fault, reference: str, number: int, kind: Kind) -> Said | None:
         """Say what is said after it was filed."""
-        if fault is Fault.RESET:
-            return None
+        if fault in (Fault.RESET, Fault.LOST):
+            return NOTHING if fault is Fault.LOST else None
         if fault is Fault.LATE:
             self._released.wait(self.stage.script.late)
         today = date.today()
@@ -167,82 +152,6 @@ class Soap(Standin):
         if found is None or self._schema is None or not self._schema.validate(found):
             return None
         return found
-
-
-class _Server(ThreadingHTTPServer):
-    """Knows its open connections, so that stopping ends them."""
-
-    request_queue_size = 128
-
-    def __init__(self, place: tuple[str, int], standin: Soap) -> None:
-        super().__init__(place, _Handler)
-        self.standin = standin
-        self.broken: set[Any] = set()
-        self._open: set[Any] = set()
-
-    def process_request(self, request: Any, client_address: Any) -> None:
-        self._open.add(request)
-        super().process_request(request, client_address)
-
-    def shutdown_request(self, request: Any) -> None:
-        self._open.discard(request)
-        if request in self.broken:
-            # Closing without saying goodbye makes it a reset.
-            self.broken.discard(request)
-            self.close_request(request)
-        else:
-            super().shutdown_request(request)
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that went away is nothing to report."""
-
-    def hang_up(self) -> None:
-        for connection in list(self._open):
-            with suppress(OSError):
-                connection.shutdown(socket.SHUT_RDWR)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    """HTTP/1.1 with kept connections; an answer leaves in one piece."""
-
-    protocol_version = "HTTP/1.1"
-    wbufsize = -1
-    disable_nagle_algorithm = True
-    server: _Server
-
-    def do_GET(self) -> None:
-        if self.path.lower().endswith("?wsdl"):
-            self._say(self.server.standin.wsdl())
-        else:
-            self._say(Said(404, b"not found\n", "text/plain"))
-
-    def do_POST(self) -> None:
-        size = int(self.headers.get("Content-Length") or 0)
-        if size > LONGEST or self.path != PATH:
-            self.close_connection = True
-            self._say(Said(404, b"not found\n", "text/plain"))
-            return
-        body = self.rfile.read(size)
-        said = self.server.standin.take(body, self.headers.get("Idempotency-Key") or "")
-        if said is None:
-            self._reset()
-        else:
-            self._say(said)
-
-    def _say(self, said: Said) -> None:
-        self.send_response(said.status)
-        self.send_header("Content-Type", said.kind)
-        self.send_header("Content-Length", str(len(said.body)))
-        self.end_headers()
-        self.wfile.write(said.body)
-
-    def _reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.server.broken.add(self.connection)
-        self.close_connection = True
-
-    def log_message(self, *_args: object) -> None:
-        """Say nothing: the broker's log is what is looked at."""
 
 
 def _schema(wsdl: Path) -> etree.XMLSchema:

@@ -137,6 +137,8 @@ class Office(Standin):
     def _take(self, found: Found, fault: Fault) -> None:
         if fault is Fault.HANG:
             self._hung.add(found.name)
+        elif fault is Fault.LOST:
+            self.file(found)
         elif fault not in (Fault.ERROR, Fault.BUSY, Fault.RESET):
             self._plan(self._answers(found, fault), fault)
 

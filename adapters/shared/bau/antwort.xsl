@@ -164,11 +164,18 @@
           <code>application/pdf</code>
         </mimeType>
         <anhangOderVerlinkung>
-          <verlinkung>
-            <uriVerlinkung><xsl:value-of select="concat($akte, translate($aktenzeichen, ' ', '_'))"/></uriVerlinkung>
-          </verlinkung>
+          <xsl:call-template name="link">
+            <xsl:with-param name="adresse" select="concat($akte, translate($aktenzeichen, ' ', '_'))"/>
+          </xsl:call-template>
         </anhangOderVerlinkung>
       </anlage>
     </xbau:anlagen>
+  </xsl:template>
+
+  <xsl:template name="link">
+    <xsl:param name="adresse"/>
+    <verlinkung>
+      <uriVerlinkung><xsl:value-of select="$adresse"/></uriVerlinkung>
+    </verlinkung>
   </xsl:template>
 </xsl:stylesheet>

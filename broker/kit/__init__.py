@@ -1,0 +1,1 @@
+"""The adapter kit: making, trying, proving and reading an adapter."""

@@ -1,0 +1,48 @@
+-- Staging tables for @title@; portable SQL. The broker writes the first four in one transaction,
+-- the procedure may delete the rows once it took them. Lengths as in spalten.csv.
+
+CREATE TABLE ANTRAG (
+    REFERENZ  VARCHAR(13)  NOT NULL PRIMARY KEY,
+    EINGANG   DATE         NOT NULL,
+    MASSNAHME VARCHAR(12)  NOT NULL,
+    VORHABEN  VARCHAR(200)
+);
+
+CREATE TABLE ANTRAG_PERSON (
+    REFERENZ VARCHAR(13)  NOT NULL,
+    NUMMER   INTEGER      NOT NULL,
+    NAME     VARCHAR(100),
+    VORNAME  VARCHAR(80),
+    STRASSE  VARCHAR(80),
+    PLZ      VARCHAR(10),
+    ORT      VARCHAR(60),
+    PRIMARY KEY (REFERENZ, NUMMER)
+);
+
+CREATE TABLE ANTRAG_FLURSTUECK (
+    REFERENZ  VARCHAR(13) NOT NULL,
+    NUMMER    INTEGER     NOT NULL,
+    GEMARKUNG VARCHAR(60),
+    FLUR      VARCHAR(6),
+    ZAEHLER   VARCHAR(8),
+    NENNER    VARCHAR(8),
+    PRIMARY KEY (REFERENZ, NUMMER)
+);
+
+CREATE TABLE ANTRAG_ANLAGE (
+    REFERENZ    VARCHAR(13)  NOT NULL,
+    NUMMER      INTEGER      NOT NULL,
+    BEZEICHNUNG VARCHAR(200),
+    VERWEIS     VARCHAR(400),
+    PRIMARY KEY (REFERENZ, NUMMER)
+);
+
+-- Answers of the procedure; the broker sets ABGEHOLT_AM once it has taken a row.
+CREATE TABLE ANTWORT (
+    ID           INTEGER     NOT NULL PRIMARY KEY,
+    REFERENZ     VARCHAR(13) NOT NULL,
+    AKTENZEICHEN VARCHAR(40),
+    STATUS       VARCHAR(12) NOT NULL,
+    TEXT         VARCHAR(2000),
+    ABGEHOLT_AM  TIMESTAMP
+);
