@@ -90,9 +90,9 @@ class Repository:
                 status, content = _request(address)
             except requests.RequestException as error:
                 status, content = 0, type(error).__name__.encode()
-            if status == requests.codes.ok:
+            if status == 200:
                 return content
-            if status and status < requests.codes.server_error:
+            if status and status < 500:
                 break
             if tried < _TRIES:
                 self._pause(float(tried))
