@@ -7,6 +7,7 @@ run may open nothing at all, in C libraries either, and must give the same.
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import resource
@@ -112,6 +113,9 @@ class _Guard:
         self._before: Any = None
 
     def __enter__(self) -> Self:
+        # A collection would run finalisers and callbacks of others in the adapter's name.
+        self._collects = gc.isenabled()
+        gc.disable()
         _watch().guard = self
         self._before = sys.getprofile()
         sys.setprofile(self._called)
@@ -125,6 +129,8 @@ class _Guard:
     ) -> None:
         sys.setprofile(self._before)
         _watch().guard = None
+        if self._collects:
+            gc.enable()
         if self.tried:
             raise ConversionFailed(self.tried) from (error if _ours(error) else None)
 

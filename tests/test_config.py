@@ -220,6 +220,7 @@ def test_channel_values_have_the_types_of_their_fields(tmp_path: Path) -> None:
         "test": False,
         "inflight": 4,
         "deadline": 300.0,
+        "recipient": None,
     }
     assert channels["portal-return"].values["out"] == Path("/srv/return")
     assert channels["portal-return"].values["tables"] == ("A", "B")
