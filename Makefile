@@ -12,7 +12,7 @@ STAMP  := $(VENV)/.stamp
 # Two workers by default: the tests must not depend on order or on a machine of their own.
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS)
-CODE   := broker tests adapters $(wildcard benchmarks)
+CODE   := broker tests adapters tools $(wildcard benchmarks)
 # No test needs a server package yet. Once one does: a target `servers` that installs the Debian
 # packages when root, on which `test` and `test-all` depend; tests/needs.py probes and skips.
 

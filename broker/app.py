@@ -58,7 +58,7 @@ class App:
         self._environ = environ
         self._kinds = kinds
         self._site = load_site(settings, environ, kinds)
-        self.vault = Vault.open(settings.site_key)
+        self.vault = Vault.open(settings.site_key, settings.site_key_command)
         self.store: Store = open_store(settings, broken or _ignored)
         self._fits()
 

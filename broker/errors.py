@@ -20,6 +20,7 @@ BrokerError
 ├── DeliveryUnclear               → unclear
 ├── ReplyError                    an answer that matches nothing or cannot be converted → dead
 ├── StoreError                    the store cannot be used: intake stops, the process exits
+│   └── Unsealed                  the journal was not sealed for too long: intake stops until it is
 └── ChannelError                  certainly not accepted, may succeed later → waiting
     ├── Unreachable
     └── Busy
@@ -185,6 +186,10 @@ class ReplyError(BrokerError):
 
 class StoreError(BrokerError):
     """The store cannot be used."""
+
+
+class Unsealed(StoreError):
+    """The journal could not be sealed for too long; nothing is taken over until it can."""
 
 
 class ChannelError(BrokerError):

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 from broker.adapter import Correlation
 from broker.answers import reply_birth
 from broker.channels.channel import Incoming
 from broker.errors import Conflict, MessageError, Refusal, ReplyError, SenderNotAllowed
-from broker.journal.birth import birth
-from broker.journal.trail import Fact, Trail, entry
+from broker.journal.birth import birth, marked
+from broker.journal.trail import BROKER, Fact, Trail, entry
 from broker.journal.vault import salted
 from broker.message import Authority, Direction, Message, Receipt, new_id, now
 from broker.outcome import unreadable
@@ -22,38 +22,44 @@ from broker.stores.contract import Accepted, Birth, Refused, Row, Way
 class Intake:
     """Accepts what channels bring. Thread-safe."""
 
-    def __init__(self, broker: Broker) -> None:
-        """Take the broker whose store keeps it."""
+    def __init__(self, broker: Broker, guard: Callable[[], None] = lambda: None) -> None:
+        """Take the broker whose store keeps it, and what raises while nothing may be taken."""
         self._broker = broker
+        self.guard = guard
 
-    def accept(self, body: bytes, party: str, via: str) -> Receipt:
+    def accept(self, body: bytes, party: str, via: str, actor: str = "") -> Receipt:
         """Accept one message of an authenticated party; return after the commit.
 
-        Raises Refusal, after the bytes and the reason were kept, where nothing was accepted.
+        `actor` is the person who brings it by hand. Raises Refusal, after the bytes and the reason
+        were kept, where nothing was accepted.
         """
         try:
-            message, future = self.begin(body, party)
+            message, future = self.begin(body, party, actor=actor)
             return self.finish(message, future.result())
         except Refusal as error:
             self.refuse(body, party, via, error).result()
             raise
 
     def begin(
-        self, body: bytes, party: str, recipient: str = ""
+        self, body: bytes, party: str, recipient: str = "", actor: str = ""
     ) -> tuple[Message, Future[Accepted]]:
         """Parse and hand to the store without waiting; give the result to `finish`.
 
         `recipient` is what the channel knows of messages whose standard has no head. Raises
-        Refusal where no head can be read.
+        Refusal where no head can be read, Unsealed where the journal is not sealed any more.
         """
+        self.guard()
         site = self._broker.site
         document = site.standards.parse(body)
         envelope = site.standards.envelope(document, *_ends(site, party, recipient))
         message = Message(new_id(), Direction.REQUEST, envelope, body, party, now())
         way = _way(site, message)
-        trail = Trail(message.id)
+        trail = Trail(message.id, actor or BROKER)
+        if actor:
+            trail.note("submitted", party=party)
         name = envelope.uuid or hashlib.sha256(body).hexdigest()
         made = birth(self._broker.vault, message, ("message", party, name), way, trail, "accepted")
+        made = marked(made, self._broker.vault, site.standards.business(document, envelope))
         return message, self._broker.store.accept(made)
 
     def finish(self, message: Message, accepted: Accepted) -> Receipt:
@@ -62,6 +68,8 @@ class Intake:
         Raises Conflict where the id was used before with other bytes.
         """
         if accepted.verdict == "conflict":
+            line = entry(accepted.id, "contested", party=message.party)
+            self._broker.store.note([line]).result()
             raise Conflict(
                 "a message with this id was accepted before with other bytes "
                 f"(as {accepted.id}); give a changed message a new id"
@@ -94,6 +102,7 @@ class Intake:
 
         A reply that matches nothing becomes a dead letter, it is never guessed.
         """
+        self.guard()
         births = self._replies(channel, incoming)
         futures = [self._broker.store.accept(made) for made in births]
         return [future.result().id for future in futures]

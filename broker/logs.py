@@ -79,7 +79,14 @@ EVENTS: Mapping[str, Meaning] = MappingProxyType(
         "restored": Meaning("a channel works again", "eine Anbindung geht wieder"),
         "installed": Meaning("a schema bundle was added", "ein Schemapaket kam hinzu"),
         "erased": Meaning("payloads were erased", "Inhalte wurden gelöscht"),
+        "spared": Meaning(
+            "nothing was erased: the clock cannot be trusted",
+            "nichts wurde gelöscht: der Uhr ist nicht zu trauen",
+        ),
         "sealed": Meaning("the journal has a new checkpoint", "das Protokoll ist besiegelt"),
+        "unsealed": Meaning(
+            "the journal cannot be sealed", "das Protokoll kann nicht besiegelt werden"
+        ),
         "undeclared": Meaning(
             "a programming error: this event is in no table",
             "ein Programmierfehler: dieses Ereignis steht in keiner Tabelle",

@@ -78,7 +78,8 @@ def prepare(job: Job, body: bytes, broker: Broker, trail: Trail) -> bytes:
     checked(site, document, job, trail)
     allowed(site, job)
     converted = adapter(site, job.adapter).to_legacy(document, facts(job))
-    trail.note("converted", adapter=job.adapter, size=len(converted))
+    trail.note("converted", adapter=job.adapter, size=len(converted),
+               digest=trail.digest(converted))  # fmt: skip
     return converted
 
 
@@ -99,7 +100,8 @@ def answer(
     site = broker.site
     known = reply_facts(job, body, request, original(broker, request.id))
     converted = adapter(site, request.adapter).to_xoev(body, known)
-    trail.note("converted", adapter=request.adapter, size=len(converted))
+    trail.note("converted", adapter=request.adapter, size=len(converted),
+               digest=trail.digest(converted))  # fmt: skip
     try:
         document = site.standards.parse(converted)
         envelope = site.standards.envelope(document)

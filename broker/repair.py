@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from broker.errors import BrokerError
-from broker.journal.birth import birth
+from broker.journal.birth import birth, marked
 from broker.journal.trail import Trail, entry
 from broker.message import Direction, Message, State, new_id, now
 from broker.pipeline import Broker
@@ -115,5 +115,8 @@ class Repair:
         trail = Trail(id, self._actor)
         trail.note("replayed", reason=reason, replays=row.id)
         made = birth(vault, message, ("replay", row.id, id), way, trail, "accepted")
+        if row.direction is Direction.REQUEST:
+            document = site.standards.parse(body)
+            made = marked(made, vault, site.standards.business(document, row.envelope))
         line = entry(row.id, "replayed", self._actor, reason=reason, name=id)
         return store.accept(replace(made, entries=(*made.entries, line))).result().id

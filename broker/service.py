@@ -17,10 +17,15 @@ from broker.app import KINDS, App, Kinds, disabled
 from broker.bell import Bell
 from broker.errors import BrokerError, ConfigError, StoreError
 from broker.intake import Intake
+from broker.journal.checkpoint import Signer
+from broker.journal.places import FilePlace, Place, SyslogPlace
+from broker.journal.sealer import Rhythm, Sealer
 from broker.journal.trail import Fact, entry
 from broker.logs import get
 from broker.poller import Poller
+from broker.retention import Daily
 from broker.settings import Settings
+from broker.stores.contract import Store
 from broker.upkeep import expire, recover, release
 from broker.web.app import application
 from broker.web.server import HttpServer
@@ -50,9 +55,8 @@ class Service:
         """
         steady_memory()
         self._settings = settings
-        self._stopping = False
+        self._stopping = self._reload = False
         self._bell = Bell()
-        self._reload = False
         self._failure: BaseException | None = None
         self._log = get()
         self._lock = lock(settings.state)
@@ -61,10 +65,17 @@ class Service:
         except BrokerError:
             os.close(self._lock)
             raise
-        self.intake = Intake(self.app)
+        try:
+            self.sealer = sealer(settings, self.app.store)
+        except BrokerError:
+            self.app.close()
+            os.close(self._lock)
+            raise
+        self.intake = Intake(self.app, self.sealer.check)
         pace = Pace(settings.threads, settings.batch, settings.senders, settings.poll)
         self.worker = Worker(self.app, pace, self._broken)
         self.poller = Poller(self.app, self.intake, self.worker.wake, settings.poll)
+        self._daily = Daily(self.app, settings, lambda: self._stopping)
         self.http = self._server()
 
     def _server(self) -> HttpServer | None:
@@ -92,6 +103,7 @@ class Service:
             self.http.start()
         self.worker.start()
         self.poller.start()
+        self.sealer.start()
         port = self.http.port if self.http else 0
         self._log.info("started", listen=self._settings.listen, pid=os.getpid(),
                        table=table.digest)  # fmt: skip
@@ -168,10 +180,12 @@ class Service:
             self._reload = False
             self.reload()
         expire(self.app, self._settings.held_limit)
+        self._daily.look()
 
     def _note_end(self) -> None:
         try:
             self.app.store.note([entry("", "stopped", pid=os.getpid())]).result()
+            self.sealer.stop()
         finally:
             self.app.close()
 
@@ -190,6 +204,17 @@ class Service:
     def _on_thread(self, args: threading.ExceptHookArgs) -> None:
         if args.exc_value is not None:
             self._broken(args.exc_value)
+
+
+def sealer(settings: Settings, store: Store) -> Sealer:
+    """Return what seals the journal of this store as the settings say; raises ConfigError."""
+    signer = Signer.open(settings.journal_key, settings.origin)
+    files = (settings.checkpoint_file, *settings.checkpoint_places)
+    places: list[Place] = [FilePlace(file) for file in files]
+    if settings.checkpoint_syslog:
+        places.append(SyslogPlace(settings.checkpoint_syslog))
+    rhythm = Rhythm(settings.seal_entries, settings.seal_seconds, settings.seal_limit)
+    return Sealer(store, signer, places, rhythm)
 
 
 def steady_memory() -> None:

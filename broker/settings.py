@@ -11,7 +11,7 @@ from typing import Any
 
 from broker.errors import ConfigError, Finding
 from broker.fields import Field
-from broker.values import closest, default, read, sized
+from broker.values import closest, default, read, seconds, sized
 
 PREFIX = "XOEV_BROKER_"
 
@@ -34,6 +34,39 @@ FIELDS = (
     ),
     Field("site_key", "text", "key file that payloads are sealed with", "{state}/site.key"),
     Field(
+        "site_key_command",
+        "text",
+        "command that prints the site key, used instead of `site_key`; no shell runs it",
+        "",
+    ),
+    Field(
+        "origin",
+        "text",
+        "name of this journal in its checkpoints; it stays for ever",
+        "xoev-broker",
+    ),
+    Field(
+        "journal_key", "text", "key file that checkpoints are signed with", "{state}/journal.key"
+    ),
+    Field("seal_entries", "number", "a checkpoint after so many entries of the journal", "1000"),
+    Field("seal_seconds", "seconds", "a checkpoint so long after the last one", "60s"),
+    Field("seal_limit", "seconds", "without sealing for so long, nothing is accepted", "4h"),
+    Field(
+        "checkpoint_file", "text", "file that checkpoints are appended to", "{state}/checkpoints"
+    ),
+    Field(
+        "checkpoint_places",
+        "text",
+        "further files for checkpoints, best on other machines, separated by `:`",
+        "",
+    ),
+    Field(
+        "checkpoint_syslog",
+        "text",
+        "system log that gets checkpoints: a socket such as `/dev/log`, or `host:port`",
+        "",
+    ),
+    Field(
         "listen",
         "text",
         "address and port of the HTTP intake; empty turns it off",
@@ -44,6 +77,24 @@ FIELDS = (
     Field("senders", "number", "threads that deliver, over all channels", "32"),
     Field("batch", "number", "how many messages are leased at a time", "200"),
     Field("held_limit", "seconds", "how long a message waits for a missing schema", "30d"),
+    Field(
+        "retention_payload",
+        "seconds",
+        "payloads are erased so long after the message ended; 0 keeps them for ever",
+        "90d",
+    ),
+    Field(
+        "retention_metadata",
+        "seconds",
+        "ids and file numbers are erased so long after the message ended; 0 keeps them for ever",
+        "365d",
+    ),
+    Field(
+        "retention_standards",
+        "text",
+        "other periods for single standards, payload/metadata: `xmeld=14d/90d, xbau=1095d/1095d`",
+        "",
+    ),
     Field(
         "ending_weeks",
         "number",
@@ -81,11 +132,21 @@ _LEAST: Mapping[str, float] = {
     "batch": 1,
     "poll": 0.01,
     "held_limit": 1,
+    "seal_entries": 1,
+    "seal_seconds": 1,
+    "seal_limit": 60,
 }
 #: These are secret or hold a secret, so that a finding does not repeat them.
-_SECRET = ("store", "store_file")
+_SECRET = ("store", "store_file", "site_key_command")
 #: These may be empty.
-_OPTIONAL = ("listen", "store_file")
+_OPTIONAL = (
+    "listen",
+    "checkpoint_places",
+    "checkpoint_syslog",
+    "retention_standards",
+    "site_key_command",
+    "store_file",
+)
 
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})", re.ASCII)
 _PORTS = 65536
@@ -105,12 +166,24 @@ class Settings:
     store: str
     store_file: Path | None
     site_key: Path
+    site_key_command: str
+    origin: str
+    journal_key: Path
+    seal_entries: int
+    seal_seconds: float
+    seal_limit: float
+    checkpoint_file: Path
+    checkpoint_places: tuple[Path, ...]
+    checkpoint_syslog: str
     listen: str
     max_message: int
     xml_threads: int
     senders: int
     batch: int
     held_limit: float
+    retention_payload: float
+    retention_metadata: float
+    retention_standards: str
     ending_weeks: int
     repository: str
     poll: float
@@ -151,6 +224,21 @@ class Settings:
         return text
 
 
+def periods(text: str) -> dict[str, tuple[float, float]]:
+    """Return what `retention_standards` says: seconds for payload and metadata by standard.
+
+    Raises ConfigError.
+    """
+    found = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, pair = part.partition("=")
+        payload, _, metadata = pair.partition("/")
+        if not name.strip():
+            raise ConfigError("a standard and two periods, such as xmeld=14d/90d")
+        found[name.strip()] = seconds(payload.strip()), seconds(metadata.strip())
+    return found
+
+
 def variable(name: str) -> str:
     """Return the environment variable of a field."""
     return PREFIX + name.upper()
@@ -187,6 +275,11 @@ def _check(values: dict[str, Any], environ: Mapping[str, str], findings: list[Fi
     for name, least in _LEAST.items():
         if values[name] is not None and values[name] < least:
             findings.append(Finding(f"must be at least {least:g}", file=variable(name)))
+    try:
+        periods(values["retention_standards"] or "")
+    except ConfigError as error:
+        name = variable("retention_standards")
+        findings.append(Finding(f"cannot be read, needed is {error}", file=name))
     listen = values["listen"]
     if listen is not None and not _reachable(listen):
         text = f'is "{listen}", needed is an address with a port such as 127.0.0.1:8017'
@@ -201,14 +294,23 @@ def _reachable(listen: str) -> bool:
     return found is not None and int(found[2]) < _PORTS
 
 
+def _paths(text: str) -> tuple[Path, ...]:
+    return tuple(Path(part) for part in text.split(os.pathsep) if part)
+
+
 def _resolved(values: dict[str, Any]) -> dict[str, Any]:
     state = str(values["state"])
-    folders = tuple(Path(part) for part in values["adapters"].split(os.pathsep) if part)
     return values | {
-        "adapters": folders,
+        "adapters": _paths(values["adapters"]),
         "store": values["store"].replace("{state}", state),
         "site_key": Path(values["site_key"].replace("{state}", state)),
+        "journal_key": Path(values["journal_key"].replace("{state}", state)),
+        "checkpoint_file": Path(values["checkpoint_file"].replace("{state}", state)),
+        "checkpoint_places": _paths(values["checkpoint_places"] or ""),
+        "checkpoint_syslog": values["checkpoint_syslog"] or "",
         "listen": values["listen"] or "",
+        "site_key_command": values["site_key_command"] or "",
+        "retention_standards": values["retention_standards"] or "",
     }
 
 

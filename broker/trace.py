@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -25,11 +25,23 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "answered": ("an answer was made of the reply", "aus der Rückmeldung wurde eine Antwort"),
     "buried": ("a case for a person", "ein Klärfall"),
     "closed": ("closed by a person", "von einem Menschen geschlossen"),
+    "contested": ("other bytes came under its id", "andere Daten kamen unter ihrer Kennung"),
     "converted": ("converted by the adapter", "vom Adapter umgewandelt"),
     "delivered": ("the other side has it", "die Gegenseite hat sie"),
+    "exported": ("a list of messages was taken away", "eine Liste wurde ausgegeben"),
     "doubted": ("nobody knows whether it arrived", "unklar, ob sie angekommen ist"),
     "held": ("waits for a schema", "wartet auf ein Schema"),
+    "installed": ("an official bundle was installed", "ein amtliches Paket wurde eingespielt"),
     "numbered": ("the procedure gave a file number", "das Fachverfahren vergab ein Aktenzeichen"),
+    "erased": ("the payload was erased", "der Inhalt wurde gelöscht"),
+    "forgotten": ("ids and numbers were erased", "Kennungen und Nummern wurden gelöscht"),
+    "locked": ("a legal hold protects it", "vor dem Löschen geschützt"),
+    "unlocked": ("the legal hold has ended", "der Schutz vor dem Löschen ist beendet"),
+    "retained": ("what was due was erased", "Fälliges wurde gelöscht"),
+    "rotated": ("the site key was changed", "der Schlüssel wurde gewechselt"),
+    "rewrapped": ("message keys were wrapped anew", "Nachrichtenschlüssel wurden neu verpackt"),
+    "retired": ("the old site key was forgotten", "der alte Schlüssel wurde vergessen"),
+    "opened": ("a person read its content", "ein Mensch hat den Inhalt gelesen"),
     "paused": ("the route was stopped", "der Weg wurde angehalten"),
     "postponed": ("tried again later", "wird später erneut versucht"),
     "recovered": ("taken up again after a crash", "nach einem Absturz wieder aufgenommen"),
@@ -38,11 +50,14 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "released": ("goes on, the schema is installed", "geht weiter, das Schema ist da"),
     "reloaded": ("a changed routes.yaml is in force", "eine geänderte routes.yaml gilt"),
     "repeated": ("the same message came again", "dieselbe Nachricht kam noch einmal"),
+    "removed": ("an official bundle was removed", "ein amtliches Paket wurde entfernt"),
     "replayed": ("sent on by a person", "von einem Menschen erneut auf den Weg gebracht"),
     "resumed": ("the route goes on", "der Weg geht weiter"),
+    "searched": ("a person searched", "ein Mensch hat gesucht"),
     "sending": ("is being handed over", "wird gerade übergeben"),
     "settled": ("a person saw that it arrived", "ein Mensch hat gesehen, dass sie ankam"),
     "started": ("the broker was started", "der Broker wurde gestartet"),
+    "submitted": ("brought by a person", "von einem Menschen eingeliefert"),
     "stopped": ("the broker was stopped", "der Broker wurde beendet"),
     "rehearsed": ("was judged by a coming version", "nach einer kommenden Fassung geprüft"),
     "checked": ("codes and rules were checked", "Codes und Regeln geprüft"),
@@ -73,17 +88,24 @@ class Chapter:
     row: Row
     lines: tuple[Line, ...]
 
+    @property
+    def repeats(self) -> int:
+        """How often the same message came again; it had no second effect."""
+        return sum(line.event == "repeated" for line in self.lines)
+
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """What was asked for and every message that belongs to it, in the order of their receipt.
+    """What was asked for and every message that belongs to it, in the order of their acceptance.
 
-    `cut` says that there are more than LONGEST messages.
+    `cut` says that there are more than LONGEST messages. `siblings` are ids of other messages of
+    the same case, the oldest first.
     """
 
     asked: str
     chapters: tuple[Chapter, ...]
     cut: bool = False
+    siblings: tuple[str, ...] = ()
 
 
 def find(store: Store, vault: Vault, text: str, limit: int = LONGEST) -> list[Row]:
@@ -129,8 +151,23 @@ def story(store: Store, vault: Vault, text: str) -> Story:
         if row.id not in chapters:
             chapters[row.id] = Chapter(row, tuple(map(decode, store.entries(row.id))))
             pending += _related(store, chapters[row.id])
-    ordered = sorted(chapters.values(), key=lambda chapter: (chapter.row.received, chapter.row.seq))
-    return Story(text, tuple(ordered[:LONGEST]), len(ordered) > LONGEST)
+    # The order in which the store took them: a clock may have been set back in between.
+    ordered = sorted(chapters.values(), key=lambda chapter: chapter.row.seq)
+    return Story(text, tuple(ordered[:LONGEST]), len(ordered) > LONGEST,
+                 _siblings(store, vault, ordered))  # fmt: skip
+
+
+def _siblings(store: Store, vault: Vault, chapters: Sequence[Chapter]) -> tuple[str, ...]:
+    """Return what shares a case with these but is none of them."""
+    known = {chapter.row.id for chapter in chapters}
+    cases = dict.fromkeys(chapter.row.envelope.case for chapter in chapters)
+    rows = (
+        row
+        for case in cases
+        if case
+        for row in store.rows(Filter(case=case_key(vault, case), oldest=True, limit=LONGEST))
+    )
+    return tuple(dict.fromkeys(row.id for row in rows if row.id not in known))[:LONGEST]
 
 
 def _related(store: Store, chapter: Chapter) -> Iterator[Row]:
@@ -151,6 +188,14 @@ def phrase(event: str, language: Language) -> str:
 def state(value: State, language: Language) -> str:
     """Return what a state means."""
     return STATES[value][language == "de"]
+
+
+#: The keys of a record, in the order in which they are written.
+FIELDS = (
+    "id", "direction", "state", "received", "changed", "party", "standard", "version", "kind",
+    "uuid", "sender", "recipient", "test", "size", "route", "adapter", "channel", "reference",
+    "number", "attempts", "due", "reason", "error", "receipt", "answers", "replays",
+)  # fmt: skip
 
 
 def record(row: Row) -> dict[str, Any]:
@@ -196,14 +241,18 @@ def document(story: Story) -> dict[str, Any]:
     return {
         "asked": story.asked,
         "cut": story.cut,
+        "siblings": list(story.siblings),
         "messages": [
-            record(chapter.row) | {"entries": [_entry(line) for line in chapter.lines]}
+            record(chapter.row)
+            | {"repeats": chapter.repeats}
+            | {"entries": [line_record(line) for line in chapter.lines]}
             for chapter in story.chapters
         ],
     }
 
 
-def _entry(line: Line) -> dict[str, Any]:
+def line_record(line: Line) -> dict[str, Any]:
+    """Return one entry of the journal for a machine."""
     return {
         "seq": line.seq,
         "time": stamp(line.time),

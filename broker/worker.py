@@ -195,7 +195,8 @@ class Worker:
     def _kept(self, step: Step, made: bytes) -> Change:
         job, vault = step.job, self._broker.vault
         payload = vault.seal(step.key or vault.key(job.key), job.id, "converted", made)
-        return Change(job.id, job.token, State.WORKING, step.trail.taken(), payload)
+        kept = replace(payload, salt=step.trail.salt)
+        return Change(job.id, job.token, State.WORKING, step.trail.taken(), kept)
 
     def _written(
         self, changes: Sequence[tuple[Job, Change, bytes | None]]
@@ -211,6 +212,8 @@ class Worker:
                 gone.append(job)
                 self._say(change, kept)
         self._hand.drop(gone)
+        if gone:
+            self._wake.set()  # rejections are born in the same commit and due at once
         return ready
 
     def _inflight(self, name: str) -> int:

@@ -30,15 +30,15 @@ LEVELS = (
     ("poller", "kit"),
     ("worker", "intake"),
     ("impact",),
-    ("outcome", "senders", "hand", "repair", "upkeep", "rehearsal"),
+    ("outcome", "senders", "hand", "repair", "upkeep", "rehearsal", "retention", "evidence"),
     ("answers",),
     ("pipeline", "samples"),
-    ("routes", "retry", "trace"),
+    ("routes", "retry", "trace", "access", "statistics"),
     ("catalog",),
     ("config",),
     ("journal",),
     ("channels", "stores"),
-    ("channels.channel", "stores.contract"),
+    ("channels.channel", "stores.contract", "stores.custody"),
     ("settings", "xoev"),
     ("adapter", "difference"),
     ("saxon",),
@@ -49,7 +49,7 @@ LEVELS = (
     ("message", "values"),
     ("logs", "errors", "fields", "bell", "metrics", "xslt3"),
 )
-CONTRACTS = {"channels.channel", "stores.contract"}
+CONTRACTS = {"channels.channel", "stores.contract", "stores.custody"}
 MAY_NAME_CONCRETE = ("app", "cli.demo", "standins")
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "base", "misc"}
 HEAVY = {"httpx", "pika", "requests", "xmlschema", "zeep"}

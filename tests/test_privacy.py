@@ -12,14 +12,21 @@ import pytest
 
 from broker.channels.channel import Incoming, Sent
 from broker.errors import Conflict, Refusal, Unreachable
+from broker.message import now
 from broker.repair import Repair
+from broker.retention import Policy, run
+from broker.settings import Settings
 from broker.stores.contract import Filter
+from broker.web.metrics import text
 from tests import messages
 from tests.fakes import Bench, Make, benches
 
 #: Invented, and found nowhere but in the messages below.
 NAMES = ("Quastenflosser", "Zwirbelbart", "Xanthippe-Ottokar", "Moosgrundallee", "1999-09-09")
 MANY = 30
+ALL = Filter(limit=100_000)
+#: Nothing is measured: the most that a busy machine may need for the largest number (seconds).
+DEADLINE = 600.0
 
 
 @pytest.fixture
@@ -57,9 +64,9 @@ def _parts(body: bytes) -> tuple[str, str, str]:
     return body.decode().partition("</nachrichtenkopf.g2g>")
 
 
-def bodies() -> list[bytes]:
+def bodies(many: int = MANY) -> list[bytes]:
     """Return applications that end in every way: well, invalid, without route, unreadable …"""
-    made = [messages.request() for _ in range(MANY - 8)]
+    made = [messages.request() for _ in range(many - 8)]
     made += [messages.invalid() for _ in range(3)]
     made.append(messages.request(key="bab:03999999"))
     made.append(messages.request(namespace="urn:example:unknown"))
@@ -69,8 +76,8 @@ def bodies() -> list[bytes]:
     return [planted(body) if at % 2 else applicant(body) for at, body in enumerate(made)]
 
 
-def work(broker: Bench) -> None:
-    for body in bodies():
+def work(broker: Bench, many: int = MANY) -> None:
+    for body in bodies(many):
         broker.accept(body)
     for broken in (
         b"<" + NAMES[0].encode() + b">",
@@ -87,11 +94,11 @@ def work(broker: Bench) -> None:
     with pytest.raises(Conflict):
         broker.accept(applicant(messages.request(name=uuid)))
     broker.script.plan("procedure", Unreachable("no answer"), ValueError(NAMES[0]))
-    broker.run()
+    broker.run(DEADLINE)
 
 
 def replies(broker: Bench) -> None:
-    ids = [row.id for row in broker.app.store.rows(Filter(limit=1000)) if row.route]
+    ids = [row.id for row in broker.app.store.rows(ALL) if row.route]
     named = messages.reply("R").replace(b"</w:Ant", f"<x>{NAMES[1]}</x></w:Ant".encode())
     for at, id in enumerate(ids):
         body = named.replace(b">R<", f">{broker.row(id).reference}<".encode())
@@ -102,7 +109,7 @@ def replies(broker: Bench) -> None:
         broker.intake.reply("procedure", Incoming("reply", f"{at}.xml", body))
     broker.accept(applicant(messages.request()))
     broker.script.plan("procedure", Sent("taken", named))
-    broker.run()
+    broker.run(DEADLINE)
 
 
 def found(data: bytes) -> list[str]:
@@ -116,27 +123,29 @@ def test_the_names_are_really_in_the_messages() -> None:
     assert found(whole) == list(NAMES)
 
 
+@pytest.mark.parametrize("many", [100, pytest.param(1000, marks=pytest.mark.slow)])
 def test_no_name_of_a_message_is_anywhere_but_in_its_sealed_payload(
-    bench: Make, tmp_path: Path, quiet: io.BytesIO
+    bench: Make, tmp_path: Path, quiet: io.BytesIO, many: int
 ) -> None:
     broker = bench(first="0.001s")
-    work(broker)
+    work(broker, many)
     replies(broker)
     repair = Repair(broker.app, "erika")
-    for row in broker.app.store.rows(Filter(limit=1000)):
+    for row in broker.app.store.rows(ALL):
         if row.state.value in ("dead", "unclear"):
             repair.close(row, "sent by letter")
 
     store = broker.app.store
     entries = b"\n".join(entry.body for entry in store.entries())
-    rows = json.dumps([str(row) for row in store.rows(Filter(limit=1000))]).encode()
+    rows = json.dumps([str(row) for row in store.rows(ALL)]).encode()
+    metrics = text(store.counts(), broker.app.site, now()).encode()
     files = b"".join(file.read_bytes() for file in (tmp_path / "var").rglob("*") if file.is_file())
     sent = b"".join(one.body for some in broker.script.sent.values() for one in some)
 
     assert found(sent)
     assert len(entries) > 10_000
     assert len(files) > 100_000
-    assert [found(data) for data in (entries, rows, quiet.getvalue(), files)] == [[]] * 4
+    assert [found(data) for data in (entries, rows, quiet.getvalue(), metrics, files)] == [[]] * 5
 
 
 def test_no_name_is_in_the_file_after_the_log_was_written_back(bench: Make, tmp_path: Path) -> None:
@@ -147,3 +156,35 @@ def test_no_name_is_in_the_file_after_the_log_was_written_back(bench: Make, tmp_
     files = b"".join(file.read_bytes() for file in (tmp_path / "var").rglob("*") if file.is_file())
 
     assert found(files) == []
+
+
+@pytest.mark.parametrize("many", [MANY, pytest.param(1000, marks=pytest.mark.slow)])
+def test_after_the_erasure_not_even_the_name_of_an_office_is_in_any_file(
+    bench: Make, tmp_path: Path, many: int
+) -> None:
+    broker = bench(first="0.001s")
+    work(broker, many)
+    replies(broker)
+    repair = Repair(broker.app, "erika")
+    for row in broker.app.store.rows(ALL):
+        if not row.state.terminal:
+            repair.close(row, "sent by letter")
+    assert offices(tmp_path)
+
+    ended = [row for row in broker.app.store.rows(ALL) if row.state.terminal]
+    settings = Settings.load(broker.environ | {"XOEV_BROKER_RETENTION_PAYLOAD": "0.001s"})
+    report = run(broker.app.store, Policy(settings, broker.app.site.table.table.routes))
+
+    assert report.clean
+    assert len(ended) == len(broker.app.store.rows(ALL))
+    assert sum(share.count for share in report.shares if share.part == "payload") == len(ended)
+    assert offices(tmp_path) == 0
+    assert all(broker.app.store.payload(row.id, "original") is None for row in ended)
+
+
+def offices(folder: Path) -> int:
+    """Return how often the name of the office in the heads stands in a file of the store."""
+    name = b"Stadt Wolfsburg, Bauaufsicht"
+    return sum(
+        file.read_bytes().count(name) for file in (folder / "var").rglob("*") if file.is_file()
+    )

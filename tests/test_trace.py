@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from broker import trace
-from broker.channels.channel import Sent
+from broker.channels.channel import Incoming, Sent
+from broker.errors import Conflict
 from broker.message import State
 from broker.repair import Repair
 from broker.trace import EVENTS, NotFound, document, single, story
@@ -77,6 +78,62 @@ def test_a_long_story_is_cut_and_says_so(bench: Bench, monkeypatch: pytest.Monke
     assert (len(found.chapters), found.cut) == (2, True)
 
 
+def test_the_order_is_that_of_the_store_whatever_the_clock_said(bench: Bench) -> None:
+    made = [bench.accept(messages.request(case="a-case")).id for _ in range(3)]
+    table = "UPDATE messages SET received = received - 9000000 WHERE id = ?"
+    with bench.app.store._begin() as connection:  # type: ignore[attr-defined]
+        connection.exec_driver_sql(table, (made[2],))
+
+    assert ids(bench, "a-case") == made
+
+
+def test_other_messages_of_the_case_are_named(bench: Bench) -> None:
+    made = [bench.accept(messages.request(case="a-case")).id for _ in range(3)]
+    bench.accept(messages.request(case="another"))
+    found = story(bench.app.store, bench.app.vault, made[1])
+
+    assert [chapter.row.id for chapter in found.chapters] == [made[1]]
+    assert found.siblings == (made[0], made[2])
+
+
+def test_a_whole_case_has_no_others(bench: Bench) -> None:
+    for _ in range(2):
+        bench.accept(messages.request(case="a-case"))
+
+    assert story(bench.app.store, bench.app.vault, "a-case").siblings == ()
+
+
+def test_repeats_are_counted(bench: Bench) -> None:
+    body = messages.request()
+    for _ in range(4):
+        id = bench.accept(body).id
+    [chapter] = story(bench.app.store, bench.app.vault, id).chapters
+
+    assert chapter.repeats == 3
+
+
+def test_other_bytes_under_its_id_are_part_of_the_story(bench: Bench) -> None:
+    uuid = "11111111-1111-4111-8111-111111111111"
+    id = bench.accept(messages.request(name=uuid)).id
+    with pytest.raises(Conflict):
+        bench.accept(messages.request(name=uuid, key="bab:03999999"))
+    [chapter] = story(bench.app.store, bench.app.vault, id).chapters
+
+    assert [line.event for line in chapter.lines] == ["accepted", "contested"]
+
+
+def test_a_replay_of_a_rejected_case_leads_to_all_its_answers(bench: Bench, script: Script) -> None:
+    made = replayed(bench)
+    for at, id in enumerate(made):
+        reference = bench.row(id).reference
+        bench.intake.reply("procedure", Incoming("reply", f"{at}.xml", messages.reply(reference)))
+    bench.run()
+    answers = [row.id for row in bench.answers()]
+
+    assert len(answers) == 3
+    assert all(ids(bench, id) == [*made, *answers] for id in (*made, *answers))
+
+
 def test_a_name_that_two_parties_use_must_be_made_clear(bench: Bench) -> None:
     for reference in ("0000000000001", "0000000000002"):
         bench.accept(messages.request(name=reference))
@@ -98,11 +155,12 @@ def test_the_document_has_keys_that_stay(bench: Bench) -> None:
     id = bench.accept(messages.request()).id
     made = document(story(bench.app.store, bench.app.vault, id))
 
-    assert set(made) == {"asked", "cut", "messages"}
+    assert set(made) == {"asked", "cut", "siblings", "messages"}
     assert set(made["messages"][0]) == {
         "id", "direction", "state", "received", "changed", "party", "standard", "version", "kind",
         "uuid", "sender", "recipient", "test", "size", "route", "adapter", "channel", "reference",
         "number", "attempts", "due", "reason", "error", "receipt", "answers", "replays", "entries",
+        "repeats",
     }  # fmt: skip
     assert set(made["messages"][0]["entries"][0]) == {"seq", "time", "event", "actor", "facts"}
 

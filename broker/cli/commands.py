@@ -13,19 +13,25 @@ from broker.cli import (
     codelists,
     convert,
     coverage,
+    evidence,
     explain,
+    export,
     install,
+    keys,
     kit,
     look,
     operate,
     pages,
     release,
     repair,
+    retention,
     routes,
     schemas,
     standin,
+    statistics,
     tell,
     validate,
+    verify,
 )
 
 ABOUT = """Brings XÖV messages to each city's own procedure, and the answers back.
@@ -85,6 +91,7 @@ COMMANDS = (
             "messages --state dead --state unclear",
             "messages --route bau/wolfsburg --since 2d",
             "messages --case 5f0c2b9e-6b1f-4a52-9d5e-0f6f5a0f5b11",
+            "messages --key antragsteller=Beispielmann --since 30d",
         ),
     ),
     Command(
@@ -94,6 +101,36 @@ COMMANDS = (
             "trace 019c0f00-0000-7000-8000-000000000001",
             "trace 63-2026-00017 --lang de",
             "trace 0123456789ABC --json",
+        ),
+    ),
+    Command(
+        "export",
+        export.export,
+        (
+            "export --since 2026-01-01 --until 2026-04-01 -o quartal.csv",
+            "export --state rejected --code X001 --format jsonl",
+        ),
+    ),
+    Command(
+        "payload",
+        export.payload,
+        (
+            'payload ID -o antrag.xml --reason "complaint 17/2026"',
+            'payload ID --form converted -o uebergeben.xml --reason "complaint 17/2026"',
+        ),
+    ),
+    Command(
+        "accesses",
+        export.accesses,
+        ("accesses --since 30d", "accesses ID", "accesses Beispielmann --person erika"),
+    ),
+    Command(
+        "statistics",
+        statistics.statistics,
+        (
+            "statistics --since 30d",
+            "statistics --since 2026-01-01 --until 2027-01-01 --html zahlen.html --lang de",
+            "statistics --json",
         ),
     ),
     Command(
@@ -109,6 +146,45 @@ COMMANDS = (
     Command("settle", repair.settle, ('settle ID --delivered --reason "file 63-2026-00017"',)),
     Command("pause", repair.pause, ('pause bau/wolfsburg --reason "maintenance until noon"',)),
     Command("resume", repair.resume, ("resume bau/wolfsburg",)),
+    Command(
+        "erase",
+        retention.erase,
+        (
+            'erase ID --reason "request under Art. 17 GDPR, file 12/2026"',
+            'erase --case 5f0c2b9e-6b1f-4a52-9d5e-0f6f5a0f5b11 --reason "…" --dry-run',
+        ),
+    ),
+    Command("hold", retention.hold, ('hold ID --reason "lawsuit 4 K 17/26"',)),
+    Command("unhold", retention.release, ('unhold ID --reason "lawsuit has ended"',)),
+    Command(
+        "evidence",
+        evidence.evidence,
+        (
+            'evidence ID -o audit.zip --reason "audit 2026/14"',
+            'evidence --case 5f0c2b9e-6b1f-4a52-9d5e-0f6f5a0f5b11 -o case.zip --reason "…"',
+            'evidence --since 2026-01-01 --until 2026-02-01 -o january.zip --reason "…"',
+        ),
+    ),
+    Command(
+        "verify",
+        verify.verify,
+        ("verify", "verify --from /mnt/other-city/checkpoints", "verify --json"),
+    ),
+    Command(
+        "checkpoint",
+        verify.checkpoint,
+        (
+            "checkpoint",
+            "checkpoint --public > stadt.key",
+            "checkpoint --since 120000 > request.txt",
+            "checkpoint --cosigned line.txt --key nebenan.key",
+        ),
+    ),
+    Command(
+        "witness",
+        verify.witness,
+        ("witness --public", "witness request.txt --key stadt.key > line.txt"),
+    ),
     Command("check", checks.check, ("check", "check new-routes.yaml", "check --probe")),
     Command(
         "explain",
@@ -125,6 +201,22 @@ COMMANDS = (
 )
 
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
+    "retention": (
+        "Retention: what is kept how long, and what is erased now.",
+        (
+            Command("show", retention.shown, ("retention show", "retention show --json")),
+            Command("plan", retention.planned, ("retention plan",)),
+            Command("run", retention.ran, ("retention run", "retention run --yes")),
+        ),
+    ),
+    "keys": (
+        "Keys: the site key that wraps the keys of all messages.",
+        (
+            Command("show", keys.shown, ("keys show",)),
+            Command("rotate", keys.rotate, ("keys rotate",)),
+            Command("retire", keys.retire, ("keys retire", "keys retire --force")),
+        ),
+    ),
     "adapters": (
         "Adapters: what converts for one procedure of a city.",
         (

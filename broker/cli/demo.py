@@ -99,7 +99,7 @@ def _play(root: Path, town: Town, child: Child, environ: Mapping[str, str]) -> N
         wrong = list(faults(seen, store, town.effects()))
         wrong += invalid(seen, load_standards(settings))
         wrong += _strays(town)
-        _report(seen, _commands(seen, environ))
+        _report(seen, [*_commands(seen, environ), *_proof(seen, root, town, environ)])
     finally:
         portal.close()
         store.close()
@@ -174,6 +174,22 @@ def _commands(seen: Sequence[Seen], environ: Mapping[str, str]) -> list[tuple[st
     running = [_start(words, environ) for words in lines]
     texts = [_finished(process) for process in running]
     return [(" ".join(words), text) for words, text in zip(lines, texts, strict=True)]
+
+
+def _proof(
+    seen: Sequence[Seen], root: Path, town: Town, environ: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """Return what `evidence` says about a granted application, and what checks it without us."""
+    id = next(one.row.id for one in seen if one.row and len(one.answers) > 1)
+    file = str(town.folder / "evidence.zip")
+    words = ("evidence", id, "--output", file, "--reason", "demo")
+    told = _finished(_start(words, environ))
+    program = [sys.executable, "-I", str(root / "tools/verify_evidence.py"), file]
+    ran = subprocess.run(program, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+    if ran.returncode:
+        raise DemoFailed(f"the evidence does not hold:\n{told}{ran.stdout}{ran.stderr}")
+    verdict = ran.stdout.strip().rpartition("\n")[2]
+    return [(" ".join(words), f"{told.splitlines()[0]}\n{verdict}")]
 
 
 def _report(seen: Sequence[Seen], commands: Sequence[tuple[str, str]]) -> None:

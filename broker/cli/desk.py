@@ -28,7 +28,7 @@ class Desk:
         from broker.journal.vault import Vault
 
         self.settings = settings
-        self.vault = Vault.open(settings.site_key)
+        self.vault = Vault.open(settings.site_key, settings.site_key_command)
         self.store = open_store(settings, _report)
 
     @cached_property
@@ -67,9 +67,24 @@ def opened(fresh: bool = False) -> Iterator[Desk]:
         desk.close()
 
 
-def _exists(found: Settings) -> None:
+def noted(event: str, actor: str, **facts: str) -> None:
+    """Write what a person did to the whole site into the journal, where there is one already."""
+    from broker.journal.trail import entry
+
+    if _missing(settings()) is None:
+        with opened() as desk:
+            desk.store.note([entry("", event, actor, **facts)]).result()
+
+
+def _missing(found: Settings) -> str | None:
+    """Return the file of the store where it should be and is not."""
     kind, _, path = found.database().partition(":///")
-    if kind == "sqlite" and not Path(path).exists():
+    return path if kind == "sqlite" and not Path(path).exists() else None
+
+
+def _exists(found: Settings) -> None:
+    path = _missing(found)
+    if path is not None:
         raise BrokerError(
             f"there is no store at {path}; is this the right folder? It is made by the first "
             f"xoev-broker run or submit, {variable('state')} says where"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable
 from datetime import date, datetime
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, BadParameter, Option
 
-from broker.cli.desk import settings
+from broker.cli.desk import noted, settings
+from broker.cli.repair import Actor, acting
 from broker.cli.terminal import complain, say, show, table
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _SHORT = 12
 _RELOAD = "a running broker takes it at the next reload (SIGHUP); held messages then go on"
 
 
-def install(
+def install(  # noqa: PLR0913, PLR0917 - one argument for each option
     source: Annotated[str, Argument(metavar="BUNDLE.zip|FOLDER|URN")],
     name: Annotated[
         str, Option(help="folder of the standard; else what the bundle calls itself")
@@ -37,6 +37,7 @@ def install(
         str,
         Option(help="address of the HTTP API for a URN; else XOEV_BROKER_REPOSITORY"),
     ] = "",
+    actor: Actor = None,
     json: Json = False,
 ) -> None:
     """Install an official bundle: check it, prove it, then put it in force as a whole.
@@ -51,8 +52,12 @@ def install(
 
     found = settings()
     address = repository or found.repository
-    terms = Terms(name, _day(valid_from), _day(valid_until), 0, _user(), address)
+    who = acting(actor)
+    terms = Terms(name, _day(valid_from), _day(valid_until), 0, who, address)
     done = put(source, found.schemas, terms, _teller(json))
+    if done.changed:
+        for one in done.changes:
+            noted("installed", who, artefact=one.record.name, artefact_digest=one.record.digest)
     if json:
         show({"changes": [_change(one) for one in done.changes],
               "codelists": [_loose(one) for one in done.lists]})  # fmt: skip
@@ -81,6 +86,7 @@ def shown(standard: Standard, json: Json = False) -> None:
 
 def removed(
     standards: Annotated[list[str], Argument(metavar="STANDARD/VERSION…", help="as xbau/2.6")],
+    actor: Actor = None,
 ) -> None:
     """Remove official bundles; refused while a route, or a bundle that stays, needs one."""
     import os
@@ -91,6 +97,8 @@ def removed(
     found = settings()
     names = ["/".join(_parted(one)) for one in standards]
     remove(found.schemas, names, load_site(found, os.environ).used())
+    for name in names:
+        noted("removed", acting(actor), artefact=name)
     say(f"removed: {', '.join(names)}; a running broker sees it at the next reload (SIGHUP)")
 
 
@@ -155,13 +163,6 @@ def _lines(found: Record) -> list[tuple[str, str]]:
 
 def _day(moment: datetime | None) -> date | None:
     return moment.date() if moment else None
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return ""
 
 
 def _teller(quiet: bool) -> Callable[[str], None]:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import fcntl
 import os
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, BadParameter, Option
+from typer import Argument, Option
 
+from broker.cli import query
 from broker.cli.desk import Desk, opened
+from broker.cli.query import moment_of
+from broker.cli.repair import Actor, acting
 from broker.cli.terminal import complain, moment, say, show, table
 from broker.message import Direction, State
 
 if TYPE_CHECKING:
     from broker.stores.contract import Counts, Row
+
+__all__ = ["ORDER", "messages", "moment_of", "running", "status"]
 
 Json = Annotated[bool, Option("--json", help="for machines, with stable keys")]
 
@@ -120,51 +124,39 @@ def messages(  # noqa: PLR0913, PLR0917 - one argument for each option
     text: Annotated[
         str, Argument(metavar="TEXT", help="id, nachrichtenUUID, reference or file number")
     ] = "",
-    state: Annotated[list[State] | None, Option(help="only this state; may be repeated")] = None,
-    direction: Annotated[Direction | None, Option(help="only this direction")] = None,
-    route: Annotated[str, Option(help="only this route")] = "",
-    party: Annotated[str, Option(help="only from this party")] = "",
-    case: Annotated[str, Option(help="only this case, by its key in the message")] = "",
-    since: Annotated[
-        str, Option(metavar="TIME", help="only since 2d, 12h, 2026-03-02 or 2026-03-02T08:30")
-    ] = "",
+    state: query.States = None,
+    direction: query.Way = None,
+    route: query.Route = "",
+    party: query.Party = "",
+    case: query.Case = "",
+    key: query.Keys = None,
+    code: query.Code = "",
+    since: query.Since = "",
+    until: query.Until = "",
     limit: Annotated[int, Option(min=1, max=100_000, help="at most so many")] = 50,
+    actor: Actor = None,
     json: Json = False,
 ) -> None:
-    """List messages, newest first, without any content."""
-    from broker.journal.birth import case_key
-    from broker.stores.contract import Filter
+    """List messages, newest first, without any content.
+
+    `--key` finds them by what stands in them, as the standard declares it; several must all fit.
+    The journal keeps who searched for what; values are kept as fingerprints.
+    """
+    from broker.access import Access
     from broker.trace import record
 
+    asked = query.Query(state, direction, route, party, text, case, key, code, since, until)
     with opened() as desk:
-        key = case_key(desk.vault, case) if case else None
-        begin = moment_of(since) if since else None
-        states = tuple(state or ())
-        rows = desk.store.rows(
-            Filter(states, direction, route, party, text, key, since=begin, limit=limit + 1)
-        )
+        rows = desk.store.rows(asked.filter(desk, limit + 1))
+        more, rows = len(rows) > limit, rows[:limit]
+        access = Access(desk.store, desk.vault, acting(actor))
+        access.searched("messages", asked.asked(), len(rows))
         if json:
-            show({"messages": [record(row) for row in rows[:limit]], "more": len(rows) > limit})
+            show({"messages": [record(row) for row in rows], "more": more})
             return
-        _listed(rows[:limit])
-        if len(rows) > limit:
+        _listed(rows)
+        if more:
             complain(f"there are more than {limit}; use --limit, --since or other filters")
-
-
-def moment_of(text: str) -> datetime:
-    from broker.errors import ConfigError
-    from broker.message import now
-    from broker.values import seconds
-
-    try:
-        return now() - timedelta(seconds=seconds(text))
-    except ConfigError:
-        pass
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except ValueError as error:
-        wanted = "needed is a duration such as 2d or 12h, or a date such as 2026-03-02"
-        raise BadParameter(wanted, param_hint="--since") from error
 
 
 def _listed(rows: list[Row]) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Exit, Option
 
 from broker.cli.desk import Desk, opened, settings
+from broker.cli.repair import Actor, acting
 from broker.cli.terminal import complain, detail, line, progress, say
 from broker.errors import BrokerError, Refusal
 
@@ -67,6 +68,7 @@ def submit(
         str | None,
         Option(help="who sends them; else the party whose key is the author of the message"),
     ] = None,
+    actor: Actor = None,
     json: Annotated[bool, Option("--json", help="one JSON document a line for each file")] = False,
 ) -> None:
     """Accept messages from files and print their receipts.
@@ -74,7 +76,8 @@ def submit(
     Each receipt is printed after the message is on disk. Works with and without a running
     broker. A file that is not accepted is named on standard error with the reason code, the
     others go on; the exit code is then 1. The receipt holds the id, the SHA-256 of the bytes
-    and the time; submitting the same file again gives the same receipt.
+    and the time; submitting the same file again gives the same receipt. The journal keeps who
+    brought it.
     """
     from broker.intake import Intake
 
@@ -82,7 +85,8 @@ def submit(
         _known(desk, party)
         intake = Intake(desk)
         outcomes = [
-            _submitted(desk, intake, file, party, json) for file in progress(files, "submit")
+            _submitted(desk, intake, file, party, acting(actor), json)
+            for file in progress(files, "submit")
         ]
     if not all(outcomes):
         raise Exit(1)
@@ -113,10 +117,12 @@ def demo(
     show(stay, keep)
 
 
-def _submitted(desk: Desk, intake: Any, file: str, party: str | None, json: bool) -> bool:
+def _submitted(
+    desk: Desk, intake: Any, file: str, party: str | None, actor: str, json: bool
+) -> bool:
     try:
         body = _read(file, desk.settings.max_message)
-        receipt = intake.accept(body, party or _author(desk, body), _VIA)
+        receipt = intake.accept(body, party or _author(desk, body), _VIA, actor)
     except (Refusal, UnknownAuthor, Unreadable) as error:
         _refused(file, error, json)
         return False

@@ -42,6 +42,9 @@ _NEXT = {
     "close it.",
     "StoreError": "Intake stops and the process exits; nothing was accepted that is not on disk. "
     "Check disk and permissions, then start it again.",
+    "Unsealed": "Nothing is lost: the sender tries again. The log of the broker says what prevents "
+    "the checkpoint: usually the disk of `XOEV_BROKER_CHECKPOINT_FILE`, or an older copy of the "
+    "store.",
     "ChannelError": "The message waits and is tried again by the timetable of its route.",
     "Unreachable": "Check network, address and certificates: `xoev-broker check --probe`.",
     "Busy": "Nothing to do; the other side asked to come back later.",

@@ -184,7 +184,7 @@ def _table(catalog: Catalog, checks: Checks, found: Settings) -> Table | None:
 
 
 def _moment(text: str) -> datetime | None:
-    from broker.cli.look import moment_of
+    from broker.cli.query import moment_of
 
     return moment_of(text) if text else None
 

@@ -38,7 +38,7 @@ def replay(
 
     with opened() as desk:
         row = single(desk.store, id)
-        went = Repair(desk, acting(actor)).replay(row, _given(reason), again, reroute)
+        went = Repair(desk, acting(actor)).replay(row, given(reason), again, reroute)
     linked = f", a replay of {row.id}" if went != row.id else ""
     say(f"{went} is waiting{linked}; follow it with: xoev-broker trace {went}")
 
@@ -53,7 +53,7 @@ def close(id: Id, reason: Reason, actor: Actor = None) -> None:
 
     with opened() as desk:
         row = single(desk.store, id)
-        Repair(desk, acting(actor)).close(row, _given(reason))
+        Repair(desk, acting(actor)).close(row, given(reason))
     say(f"{row.id} is closed")
 
 
@@ -77,7 +77,7 @@ def settle(
         raise BadParameter(text, param_hint="--delivered")
     with opened() as desk:
         row = single(desk.store, id)
-        Repair(desk, acting(actor)).settle(row, _given(reason))
+        Repair(desk, acting(actor)).settle(row, given(reason))
     say(f"{row.id} is delivered")
 
 
@@ -91,7 +91,7 @@ def pause(route: Route, reason: Reason, actor: Actor = None) -> None:
     with opened(fresh=True) as desk:
         repair = Repair(desk, acting(actor))
         for name in _routes(desk, route):
-            repair.pause(name, _given(reason))
+            repair.pause(name, given(reason))
             say(f"{name} is paused")
 
 
@@ -127,19 +127,23 @@ def _routes(desk: Desk, name: str) -> Sequence[str]:
     return found
 
 
-def _given(reason: str) -> str:
+def given(reason: str) -> str:
+    """Return a reason without spaces around it; an empty one is wrong usage."""
     if not reason.strip():
         raise BadParameter("a reason is needed, it stays in the journal", param_hint="--reason")
     return reason.strip()
 
 
 def acting(name: str | None) -> str:
-    """Return who acts; an account without a name is shown by its number."""
+    """Return who acts: as given, else the person behind sudo, else the user of this process.
+
+    An account without a name is shown by its number.
+    """
     import getpass
     import os
 
-    if name:
-        return name
+    if found := name or os.environ.get("SUDO_USER"):
+        return found
     try:
         return getpass.getuser()
     except (KeyError, OSError):

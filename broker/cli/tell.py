@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, BadParameter, Option
 
 from broker.cli.desk import opened
+from broker.cli.repair import Actor, acting
 from broker.cli.terminal import complain, language, moment, say, show
 from broker.message import State
 
@@ -25,24 +26,31 @@ def trace(
         str, Argument(metavar="ID", help="id, nachrichtenUUID, reference, file number or case")
     ],
     lang: Annotated[str | None, Option(help="en or de; else as LANG says")] = None,
+    actor: Actor = None,
     json: Annotated[bool, Option("--json", help="for machines, with stable keys")] = False,
 ) -> None:
     """Tell the story of one message and its answers, in order.
 
     Every step of it, its replays too. A case or a file number may show several messages. No
-    content is shown, only what the journal knows.
+    content is shown, only what the journal knows. It keeps who looked.
     """
+    from broker.access import Access
     from broker.trace import document, story
 
     if lang not in (None, "en", "de"):
         raise BadParameter("needed is en or de", param_hint="--lang")
     with opened() as desk:
         found = story(desk.store, desk.vault, text)
+        access = Access(desk.store, desk.vault, acting(actor))
+        access.searched("trace", (("text", text.strip()),), len(found.chapters))
     if json:
         show(document(found))
         return
     for chapter in found.chapters:
         _chapter(chapter, language(lang))
+    if found.siblings:
+        words = _WORDS[language(lang)]
+        say(f"{words['siblings']}: {' '.join(found.siblings)}")
     if found.cut:
         complain(f"there are more than {len(found.chapters)} messages; ask for one of their ids")
 
@@ -53,7 +61,8 @@ def _chapter(chapter: Chapter, lang: Language) -> None:
     row = chapter.row
     words = _WORDS[lang]
     say(f"{words[row.direction.value]} {row.id}: {state(row.state, lang)}")
-    for name, value in _facts(row):
+    repeats = (("repeats", str(chapter.repeats) if chapter.repeats else ""),)
+    for name, value in (*_facts(row), *repeats):
         if value:
             say(f"  {words.get(name, name):<14} {value}")
     for entry in chapter.lines:
@@ -93,7 +102,8 @@ def _details(entry: Line, words: Mapping[str, str]) -> str:
 
 _WORDS: dict[str, dict[str, str]] = {
     "en": {"number": "file number", "due": "next attempt", "request": "request",
-           "answer": "answer"},
+           "answer": "answer", "repeats": "came again",
+           "siblings": "of the same case"},
     "de": {"request": "Anfrage", "answer": "Antwort", "kind": "Nachrichtenart", "from": "von",
            "to": "an", "route": "Weg", "reference": "Kennzeichen", "number": "Aktenzeichen",
            "receipt": "Quittung", "reason": "Grund", "due": "nächster Versuch",
@@ -101,5 +111,6 @@ _WORDS: dict[str, dict[str, str]] = {
            "channel": "Anbindung", "size": "Bytes", "attempt": "Versuch", "digest": "Prüfsumme",
            "table": "Wegetabelle", "artefact": "Schema", "artefact_digest": "Prüfsumme",
            "profile": "Profil", "error": "Fehler", "name": "Nachricht", "line": "Zeile",
-           "path": "Pfad", "rule": "Regel"},
+           "path": "Pfad", "rule": "Regel", "repeats": "kam erneut",
+           "siblings": "aus demselben Vorgang"},
 }  # fmt: skip

@@ -10,9 +10,19 @@ from typing import Any
 
 from broker.config.findings import Report
 from broker.config.form import Form, Values, bad_name
-from broker.config.model import Checks, Match, Party, Retry, Route
+from broker.config.model import Checks, Keep, Match, Party, Retry, Route
 from broker.config.nodes import Block, Items, Node, Text, texts
-from broker.config.tables import CHECKS, MATCH, NAME, NEEDED, NESTED, PLACEHOLDERS, RETRY, ROUTE
+from broker.config.tables import (
+    CHECKS,
+    KEEP,
+    MATCH,
+    NAME,
+    NEEDED,
+    NESTED,
+    PLACEHOLDERS,
+    RETRY,
+    ROUTE,
+)
 from broker.errors import ConfigError
 from broker.values import closest, decimal
 
@@ -48,6 +58,7 @@ class Reader:
         self._match = Form(MATCH, folder)
         self._retry = Form(RETRY, folder)
         self._checks = Form(CHECKS, folder)
+        self._keep = Form(KEEP, folder)
         self._parties = parties
         self._report = report
 
@@ -81,6 +92,7 @@ class Reader:
             _route(name, block, texts, values, match),
             retry=retry,
             checks=self._levels(nested["checks"], label),
+            keep=self._kept(nested["keep"], label),
         )
         routes = tuple(self._expand(pattern, block, label))
         return Entry(name, block, nested["match"] or block, routes)
@@ -107,6 +119,11 @@ class Reader:
         values = self._checks.read(block, self._report, label) if block else {}
         given: dict[str, Any] = {name: value for name, value in values.items() if value}
         return Checks(**given)
+
+    def _kept(self, block: Block | None, label: str) -> Keep:
+        values = self._keep.read(block, self._report, label) if block else {}
+        given: dict[str, Any] = dict(values)
+        return Keep(**given)
 
     def _timetable(self, block: Block | None, label: str) -> Retry:
         if block is None:
@@ -194,6 +211,7 @@ class _Filler:
             order_by_case=pattern.order_by_case,
             retry=pattern.retry,
             checks=pattern.checks,
+            keep=pattern.keep,
             answer=_fill(pattern.answer, party) if pattern.answer else None,
             line=pattern.line,
         )

@@ -46,6 +46,16 @@ class Checks:
 
 
 @dataclass(frozen=True, slots=True)
+class Keep:
+    """How long messages of a route are kept, in seconds after they ended: 0 is for ever, None is
+    what the standard or the installation says.
+    """
+
+    payload: float | None = None
+    metadata: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """What a route takes; empty means anything. `kinds` and `versions` are alternatives."""
 
@@ -72,6 +82,7 @@ class Route:
     order_by_case: bool = False
     retry: Retry = Retry()
     checks: Checks = Checks()
+    keep: Keep = Keep()
     answer: str | None = None
     line: int = 0
 

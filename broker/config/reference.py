@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from broker.config.tables import CHECKS, MATCH, PARTY, RETRY, ROUTE
+from broker.config.tables import CHECKS, KEEP, MATCH, PARTY, RETRY, ROUTE
 from broker.fields import Field, Kind
 from broker.values import sized
 
@@ -57,6 +57,8 @@ def reference(kinds: Mapping[str, tuple[Field, ...]]) -> str:
         _table(RETRY),
         "### checks\n\nThe checks beyond the schema, where lists and rules are installed.\n",
         _table(CHECKS),
+        "### keep\n\nHow long messages are kept after their end; else the settings say it.\n",
+        _table(KEEP),
     ]
     return "\n".join(parts)
 

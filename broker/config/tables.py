@@ -70,8 +70,18 @@ CHECKS = (
     ),
 )
 
+KEEP = (
+    Field("payload", "seconds", "payloads are erased so long after the message ended; 0 never"),
+    Field("metadata", "seconds", "ids and file numbers are erased so long after it; 0 never"),
+)
+
 #: Fields of a route that are mappings themselves.
-NESTED: Mapping[str, tuple[Field, ...]] = {"match": MATCH, "retry": RETRY, "checks": CHECKS}
+NESTED: Mapping[str, tuple[Field, ...]] = {
+    "match": MATCH,
+    "retry": RETRY,
+    "checks": CHECKS,
+    "keep": KEEP,
+}
 #: Those of them that a route must have.
 NEEDED = ("match",)
 

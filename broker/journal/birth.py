@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from broker.journal.trail import Trail
 from broker.journal.vault import Vault, salted
 from broker.message import Direction, Message, reference
 from broker.stores.contract import Birth, Way
+
+#: 128 bits tell any two values apart, and there are several for each message.
+_SHORT = 16
 
 
 def birth(
@@ -63,6 +69,17 @@ def _case(vault: Vault, message: Message) -> bytes | None:
 def case_key(vault: Vault, case: str) -> bytes:
     """Return the key under which all messages of one case are found."""
     return vault.fingerprint("case", case)
+
+
+def business_key(vault: Vault, name: str, value: str) -> bytes:
+    """Return the fingerprint of a business key; upper and lower case and spaces do not matter."""
+    return vault.fingerprint("key", name, " ".join(value.casefold().split()))[:_SHORT]
+
+
+def marked(made: Birth, vault: Vault, keys: Iterable[tuple[str, str]]) -> Birth:
+    """Return a birth with the fingerprints of its business keys, name and value of each given."""
+    found = {(name, business_key(vault, name, value)): None for name, value in keys}
+    return replace(made, keys=tuple(found)) if found else made
 
 
 def _lane(vault: Vault, message: Message, case: bytes | None, way: Way) -> bytes | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from datetime import datetime
 from types import MappingProxyType
 from typing import TypeVar
 
 from broker.journal.entry import FACTS, Line, encode
+from broker.journal.vault import SALT
 from broker.message import now
 from broker.stores.contract import Entry
 
@@ -24,11 +27,19 @@ class Trail:
         """Take the message id (empty for the whole site) and who acts."""
         self.message = message
         self.actor = actor
+        #: Stored beside the bytes that this step makes, and erased with them.
+        self.salt = os.urandom(SALT)
         self._entries: list[Entry] = []
 
     def note(self, event: str, at: datetime | None = None, /, **facts: Fact) -> None:
         """Add an entry: an event in the past participle, and facts without personal values."""
         self._entries.append(entry(self.message, event, self.actor, at, **facts))
+
+    def digest(self, made: bytes) -> str:
+        """Return the digest (hex) of bytes that this step makes, under its salt."""
+        digest = hashlib.sha256(self.salt)
+        digest.update(made)
+        return digest.hexdigest()
 
     def taken(self) -> tuple[Entry, ...]:
         """Return what was noted and start anew."""

@@ -7,7 +7,6 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +15,9 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.errors import ConfigError, StoreError
+from broker.journal.ring import KEY, KeyCommand, KeyFile, Ring, Source
 from broker.stores.contract import Form, Payload
 
-KEY = 32
 NONCE = 12
 SALT = 16
 #: Below this, copying costs less than a hash object in Python.
@@ -40,45 +39,78 @@ class Vault:
 
     def __init__(self, site: bytes) -> None:
         """Take the site key (32 bytes)."""
-        self._wrap = AESGCM(hmac.digest(site, b"xoev-broker wrap 1", "sha256"))
-        self._mark = hmac.digest(site, b"xoev-broker fingerprint 1", "sha256")
+        self._source: Source | None = None
+        self._stamp: object = None
+        self._use(Ring.of(site))
 
     @classmethod
-    def open(cls, file: Path) -> Vault:
+    def of(cls, source: Source) -> Vault:
+        """Return a vault that follows a change of the keys; raises ConfigError."""
+        vault = cls.__new__(cls)
+        vault._source = source
+        vault._stamp = source.stamp()
+        vault._use(source.read())
+        return vault
+
+    @classmethod
+    def open(cls, file: Path, command: str = "") -> Vault:
         """Read the site key, or make one at the first start (mode 0600).
 
-        Raises ConfigError where others may read it or it is no key.
+        With a command, its output is the key and the file is not used. Raises ConfigError where
+        others may read it or it is no key.
         """
+        if command:
+            return cls.of(KeyCommand(command))
         try:
             if not file.exists():
                 _create(file)
             _tidy(file)
-            mode, key = stat.S_IMODE(file.stat().st_mode), file.read_bytes()
         except OSError as error:
             raise ConfigError(f"the site key {file} cannot be used: {error.strerror}") from error
-        if mode & 0o077:
-            raise ConfigError(
-                f"the site key {file} may be read by others (mode {mode:04o}); chmod 600"
-            )
-        if len(key) != KEY:
-            raise ConfigError(
-                f"the site key {file} has {len(key)} bytes, must have {KEY}; restore it"
-            )
-        return cls(key)
+        return cls.of(KeyFile(file))
 
     def new_key(self) -> MessageKey:
         """Return a key for a new message."""
-        plain, nonce = os.urandom(KEY), os.urandom(NONCE)
-        return MessageKey(plain, nonce + self._wrap.encrypt(nonce, plain, None))
+        self._follow()
+        plain = os.urandom(KEY)
+        return MessageKey(plain, _wrapped(self._keys[0], plain))
 
     def key(self, wrapped: bytes) -> MessageKey:
         """Return a stored key in the clear."""
+        plain = _unwrapped(self._keys, wrapped)
+        if plain is None and self._source is not None:
+            # Another process may have changed the site key since we looked.
+            self._follow(ask=True)
+            plain = _unwrapped(self._keys, wrapped)
+        if plain is None:
+            raise StoreError("a message key does not fit the site key; restore the site key")
+        return MessageKey(plain, wrapped)
+
+    def rewrapped(self, wrapped: bytes) -> bytes | None:
+        """Return a stored key wrapped with the present site key, or None where it is already."""
+        if _unwrapped(self._keys[:1], wrapped) is not None:
+            return None
+        return _wrapped(self._keys[0], self.key(wrapped).plain)
+
+    def _use(self, ring: Ring) -> None:
+        self._mark = ring.mark
+        self._keys = tuple(AESGCM(key) for key in (ring.wrap, ring.old) if key)
+
+    def _follow(self, ask: bool = False) -> None:
+        """Take over a changed site key: a key wrapped with the old one may soon be unreadable."""
+        if self._source is None:
+            return
+        stamp = self._source.stamp()
+        if not ask and (stamp is None or stamp == self._stamp):
+            return
         try:
-            return MessageKey(self._wrap.decrypt(wrapped[:NONCE], wrapped[NONCE:], None), wrapped)
-        except (InvalidTag, ValueError) as error:
-            raise StoreError(
-                "a message key does not fit the site key; restore the site key"
-            ) from error
+            ring = self._source.read()
+        except ConfigError as error:
+            raise StoreError(str(error)) from error
+        if ring.mark != self._mark:
+            raise StoreError("the site key was replaced by that of another store; restore it")
+        self._use(ring)
+        self._stamp = stamp
 
     def seal(self, key: MessageKey, message: str, form: Form, data: bytes) -> Payload:
         """Encrypt one form of a message; it cannot be moved to another message or form."""
@@ -119,6 +151,18 @@ def salted(payload: Payload, data: bytes) -> str:
     digest = hashlib.sha256(payload.salt)
     digest.update(data)
     return digest.hexdigest()
+
+
+def _wrapped(with_: AESGCM, plain: bytes) -> bytes:
+    nonce = os.urandom(NONCE)
+    return nonce + with_.encrypt(nonce, plain, None)
+
+
+def _unwrapped(keys: tuple[AESGCM, ...], wrapped: bytes) -> bytes | None:
+    for key in keys:
+        with suppress(InvalidTag, ValueError):
+            return key.decrypt(wrapped[:NONCE], wrapped[NONCE:], None)
+    return None
 
 
 def _place(message: str, form: Form) -> bytes:

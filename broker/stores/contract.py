@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from broker.message import Direction, Envelope, Message, State
+from broker.stores.custody import Custody, Hold, Part
 
 Form = Literal["original", "converted"]
 Verdict = Literal["new", "duplicate", "conflict"]
@@ -65,7 +66,8 @@ class Birth:
 
     `identity` decides duplicates (unique), `digest` whether the bytes are the same: both are keyed,
     so that they tell nothing once the payload is erased. `key` is the wrapped payload key. `case`
-    finds what belongs together; deliveries of one route and `lane` go one after the other.
+    finds what belongs together; deliveries of one route and `lane` go one after the other. `keys`
+    are names of business keys with their keyed fingerprints.
     """
 
     message: Message
@@ -78,6 +80,7 @@ class Birth:
     case: bytes | None = None
     lane: bytes | None = None
     entries: tuple[Entry, ...] = ()
+    keys: tuple[tuple[str, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,9 @@ class Row:
 @dataclass(frozen=True, slots=True)
 class Filter:
     """Which rows to list; empty fields do not restrict. `text` is an id, message uuid, reference or
-    number; `oldest` puts the oldest first.
+    number; `oldest` puts the oldest first, `after` leaves out what has no larger `seq`. `keys` are
+    fingerprints of business keys that all must fit, the request's keys for an answer too. `reason`
+    is a reason code.
     """
 
     states: tuple[State, ...] = ()
@@ -229,6 +234,26 @@ class Filter:
     until: datetime | None = None
     oldest: bool = False
     limit: int = 100
+    keys: tuple[bytes, ...] = ()
+    reason: str = ""
+    after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One message in numbers. `seconds` is the time from acceptance to delivery, None where it was
+    not delivered.
+    """
+
+    direction: Direction
+    standard: str
+    kind: str
+    route: str
+    state: State
+    reason: str
+    received: datetime
+    seconds: float | None
+    attempts: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,12 +293,99 @@ class Pause:
     since: datetime
 
 
-class Store(Protocol):
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One entry's place in the tree: `number` from 0, `entry` its sequence number, `hash` of its
+    bytes.
+    """
+
+    number: int
+    entry: int
+    hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Seal:
+    """Leaves to append one after the other, and the subtrees (level, number, hash) they completed.
+
+    They are appended only if the first number is the size of the tree.
+    """
+
+    leaves: tuple[Leaf, ...]
+    nodes: tuple[tuple[int, int, bytes], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A published checkpoint: `text` is the signed note, with the lines of its witnesses."""
+
+    size: int
+    text: str
+
+
+class Tree(Protocol):
+    """Keeps the Merkle tree over the journal. Thread-safe; all methods raise StoreError.
+
+    `late` says that an entry may become visible after one with a higher sequence number.
+    """
+
+    late: bool
+
+    def extent(self) -> tuple[int, int]:
+        """How many leaves there are, and the highest sequence number among their entries."""
+
+    def unsealed(self, after: int, limit: int) -> list[Entry]:
+        """Entries with a higher sequence number that have no leaf yet, in order."""
+
+    def append(self, seal: Seal) -> Future[bool]:
+        """Write leaves; False where another sealer was quicker."""
+
+    def leaf(self, entry: int) -> Leaf | None:
+        """The leaf of an entry, or None where it has none yet."""
+
+    def hashes(self, level: int, first: int, count: int) -> list[bytes]:
+        """Kept hashes: leaves at level 0, complete subtrees at every eighth level."""
+
+    def walk(self) -> Iterator[tuple[Leaf, Entry | None]]:
+        """All leaves in order, each with its entry or None where that is gone."""
+
+    def nodes(self) -> Iterator[tuple[int, int, bytes]]:
+        """All kept subtrees (level, number, hash), by level and number."""
+
+    def publish(self, note: Note) -> Future[None]:
+        """Keep a signed checkpoint."""
+
+    def countersign(self, size: int, name: str, line: str) -> Future[bool]:
+        """Keep the line of a witness; False where there is no checkpoint of this size."""
+
+    def notes(self, after: int = -1, last: bool = False) -> list[Note]:
+        """Checkpoints of more than `after` entries, smallest first; or only the last one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """One part of one message that is to go, with the rule that says so.
+
+    The payload goes with its key and salt and the names in the head; the metadata are the ids
+    and numbers in the rows. What recognises a repeat stays.
+    """
+
+    id: str
+    part: Part
+    rule: str
+    entries: tuple[Entry, ...] = ()
+
+
+class Store(Custody, Protocol):
     """Keeps messages, deliveries and the journal. Thread-safe. Every Future is done only after a
     durable commit.
 
     All methods raise StoreError when the store cannot be used.
     """
+
+    @property
+    def tree(self) -> Tree:
+        """The Merkle tree over the journal."""
 
     def accept(self, birth: Birth) -> Future[Accepted]:
         """Take a new message over, or recognise it."""
@@ -310,8 +422,16 @@ class Store(Protocol):
     def payload(self, id: str, form: Form) -> tuple[bytes, Payload] | None:
         """The wrapped key and the sealed bytes, or None where there are none (any more)."""
 
-    def entries(self, message: str = "", after: int = 0) -> Iterator[Entry]:
-        """The journal in order, of one message or whole."""
+    def entries(
+        self, message: str = "", after: int = 0, events: Sequence[str] = ()
+    ) -> Iterator[Entry]:
+        """The journal in order, of one message or whole, of all events or these."""
+
+    def figures(self, filter: Filter) -> Iterator[Figure]:
+        """Messages that pass, in numbers, oldest first, all of them: `filter.limit` is ignored."""
+
+    def refusals(self, since: datetime | None, until: datetime | None) -> Mapping[str, int]:
+        """How many were not accepted in a period, by reason code."""
 
     def counts(self) -> Counts:
         """Add up all states."""
@@ -324,6 +444,18 @@ class Store(Protocol):
 
     def resume(self, route: str, entry: Entry) -> Future[bool]:
         """Start a stopped route again."""
+
+    def erase(self, items: Sequence[Erasure]) -> Future[bool]:
+        """Erase all of these, or none and False: one is in use, held, or erased already."""
+
+    def hold(self, hold: Hold, entry: Entry) -> Future[bool]:
+        """Protect a message from erasure; False where it is protected already."""
+
+    def unhold(self, message: str, entry: Entry) -> Future[bool]:
+        """End the protection; False where there was none."""
+
+    def newest(self) -> Entry | None:
+        """The newest entry of the journal."""
 
     def due(self) -> bool:
         """Whether any waiting delivery is due; cheap, takes nothing."""

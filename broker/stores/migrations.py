@@ -75,6 +75,46 @@ MIGRATIONS = (
                 since {int} NOT NULL)""",
         ),
     ),
+    Migration(
+        2,
+        "the journal as a tree",
+        (
+            """CREATE TABLE leaves (
+                number {int} PRIMARY KEY, entry {int} NOT NULL, hash {blob} NOT NULL)""",
+            "CREATE UNIQUE INDEX leaves_entry ON leaves (entry)",
+            """CREATE TABLE nodes (
+                level INTEGER NOT NULL, number {int} NOT NULL, hash {blob} NOT NULL,
+                PRIMARY KEY (level, number))""",
+            "CREATE TABLE checkpoints (size {int} PRIMARY KEY, note TEXT NOT NULL)",
+            """CREATE TABLE cosignatures (
+                size {int} NOT NULL, name TEXT NOT NULL, line TEXT NOT NULL,
+                PRIMARY KEY (size, name))""",
+        ),
+    ),
+    Migration(
+        3,
+        "retention",
+        (
+            """CREATE TABLE holds (
+                message VARCHAR(36) PRIMARY KEY, actor TEXT NOT NULL, reason TEXT NOT NULL,
+                since {int} NOT NULL)""",
+            """CREATE TABLE erasures (
+                message VARCHAR(36) PRIMARY KEY, at {int} NOT NULL, rule TEXT NOT NULL,
+                size {int} NOT NULL, forgotten {int})""",
+            "CREATE INDEX erasures_kept ON erasures (message) WHERE forgotten IS NULL",
+            "CREATE TABLE runs (name TEXT PRIMARY KEY, at {int} NOT NULL)",
+        ),
+    ),
+    Migration(
+        4,
+        "business keys",
+        (
+            """CREATE TABLE business_keys (
+                message VARCHAR(36) NOT NULL, name TEXT NOT NULL, fingerprint {blob} NOT NULL,
+                PRIMARY KEY (message, fingerprint))""",
+            "CREATE INDEX business_keys_fingerprint ON business_keys (fingerprint)",
+        ),
+    ),
 )
 
 TYPES = {

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, func, or_, select
+from sqlalchemy import Connection, Select, func, or_, select, union
 
 from broker.message import Direction, State
-from broker.stores.contract import Counts, Entry, Filter, Pause, Payload, Row
-from broker.stores.tables import deliveries, entries, messages, pauses, payloads, refusals
+from broker.stores.contract import Counts, Entry, Figure, Filter, Pause, Payload, Row
+from broker.stores.tables import (
+    business_keys,
+    deliveries,
+    entries,
+    messages,
+    pauses,
+    payloads,
+    refusals,
+)
 from broker.stores.writing import envelope_of, micros, moment
 
 _m, _d = messages.c, deliveries.c
@@ -45,6 +53,9 @@ def _filtered(query: Select[Any], filter: Filter) -> Select[Any]:
         (filter.since, _m.received >= (micros(filter.since) if filter.since else 0)),
         (filter.until, _m.received < (micros(filter.until) if filter.until else 0)),
         (filter.text, _named(filter.text)),
+        (filter.reason, _d.reason == filter.reason),
+        (filter.after, _d.seq > filter.after),
+        *((True, _keyed(fingerprint)) for fingerprint in filter.keys),
     ]
     return query.where(*[condition for wanted, condition in conditions if wanted])
 
@@ -56,6 +67,13 @@ def _named(text: str) -> Any:
         _d.reference == text.upper(),
         (_d.number == text) & (_d.number != ""),
     )
+
+
+def _keyed(fingerprint: bytes) -> Any:
+    """Whether a message has this business key, or answers one that has it."""
+    key, answer = business_keys.c, messages.alias()
+    requests = select(key.message).where(key.fingerprint == fingerprint)
+    return _m.id.in_(union(requests, select(answer.c.id).where(answer.c.answers.in_(requests))))
 
 
 def _row(found: Any) -> Row:
@@ -109,14 +127,43 @@ def payload(connection: Connection, id: str, form: str) -> tuple[bytes, Payload]
     return found[0], Payload(found[1], found[2], found[3], found[4])
 
 
-def journal(connection: Connection, message: str, after: int) -> Iterator[Entry]:
-    """Yield entries in order, of one message or whole."""
+def journal(
+    connection: Connection, message: str, after: int, events: Sequence[str] = ()
+) -> Iterator[Entry]:
+    """Yield entries in order, of one message or whole, of all events or these."""
     query = select(entries.c.message, entries.c.event, entries.c.body, entries.c.seq)
     query = query.where(entries.c.seq > after).order_by(entries.c.seq)
     if message:
         query = query.where(entries.c.message == message)
+    if events:
+        query = query.where(entries.c.event.in_(events))
     for found in connection.execute(query).yield_per(1000):
         yield Entry(found[0], found[1], bytes(found[2]), found[3])
+
+
+def figures(connection: Connection, filter: Filter) -> Iterator[Figure]:
+    """Yield what passes the filter in numbers, oldest first."""
+    columns = (_m.direction, _m.standard, _m.kind, _d.route, _d.state, _d.reason, _m.received,
+               _d.changed, _d.attempts)  # fmt: skip
+    query = select(*columns).join_from(messages, deliveries, _m.id == _d.message)
+    for found in connection.execute(_filtered(query, filter).order_by(_d.seq)).yield_per(1000):
+        direction, standard, kind, route, state, reason, received, changed, attempts = found
+        took = max(0, changed - received) / 1e6 if state == State.DELIVERED.value else None
+        yield Figure(Direction(direction), standard, kind, route, State(state), reason,
+                     moment(received), took, attempts)  # fmt: skip
+
+
+def refused(
+    connection: Connection, since: datetime | None, until: datetime | None
+) -> Mapping[str, int]:
+    """Count what was not accepted, by reason code."""
+    column = refusals.c
+    query = select(column.reason, func.count()).group_by(column.reason)
+    if since:
+        query = query.where(column.received >= micros(since))
+    if until:
+        query = query.where(column.received < micros(until))
+    return {str(found[0]): int(found[1]) for found in connection.execute(query)}
 
 
 def counts(connection: Connection) -> Counts:

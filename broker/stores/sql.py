@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
+from datetime import datetime
 
 from sqlalchemy import Connection, Engine, delete, insert, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -17,6 +18,7 @@ from broker.stores.contract import (
     Change,
     Counts,
     Entry,
+    Figure,
     Filter,
     Form,
     Job,
@@ -27,11 +29,13 @@ from broker.stores.contract import (
     Row,
     Voided,
 )
+from broker.stores.keeping import Keeping
+from broker.stores.sealing import SqlTree
 from broker.stores.tables import deliveries, pauses
 from broker.stores.writer import Batch, Writer
 
 
-class SqlStore:
+class SqlStore(Keeping):
     """One SQL database. `writing` is the engine of the one writer, `reading` that of everybody
     else.
     """
@@ -53,6 +57,7 @@ class SqlStore:
         self._pause = Batch("pause", _pause)
         self._resume = Batch("resume", _resume)
         self._recover = Batch("recover", _recover)
+        self.tree = SqlTree(self._writer, self._read)
 
     def accept(self, birth: Birth) -> Future[Accepted]:
         """Take a new message over, or recognise it."""
@@ -108,10 +113,22 @@ class SqlStore:
         with self._read() as connection:
             return reading.payload(connection, id, form)
 
-    def entries(self, message: str = "", after: int = 0) -> Iterator[Entry]:
-        """The journal in order, of one message or whole."""
+    def entries(
+        self, message: str = "", after: int = 0, events: Sequence[str] = ()
+    ) -> Iterator[Entry]:
+        """The journal in order, of one message or whole, of all events or these."""
         with self._read() as connection:
-            yield from reading.journal(connection, message, after)
+            yield from reading.journal(connection, message, after, events)
+
+    def figures(self, filter: Filter) -> Iterator[Figure]:
+        """Messages that pass, in numbers, oldest first."""
+        with self._read() as connection:
+            yield from reading.figures(connection, filter)
+
+    def refusals(self, since: datetime | None, until: datetime | None) -> Mapping[str, int]:
+        """How many were not accepted in a period, by reason code."""
+        with self._read() as connection:
+            return reading.refused(connection, since, until)
 
     def counts(self) -> Counts:
         """Add up all states."""

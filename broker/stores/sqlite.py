@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -17,6 +19,8 @@ from broker.stores.sql import SqlStore
 
 #: A commit of another process may hold the lock this long before ours gives up (milliseconds).
 BUSY = 60_000
+#: Readers may keep the log from being cut off for so long (seconds).
+SCRUB = 5.0
 PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "2",  # FULL: NORMAL loses acknowledged messages at a power cut
@@ -47,6 +51,8 @@ class SqliteStore(SqlStore):
             cause = getattr(error, "orig", None) or type(error).__name__
             raise StoreError(f"the store {file.name} cannot be opened: {cause}") from error
         super().__init__(writing, reading, broken)
+        # One writer at a time, so that entries become visible in their order.
+        self.tree.late = False
 
     def changed(self) -> bool:
         """Whether another connection has written since the last call."""
@@ -56,6 +62,18 @@ class SqliteStore(SqlStore):
             changed = bool(version != self._version)
             self._version = version
         return changed
+
+    def scrub(self) -> bool:
+        """Write the log back and cut it off: what was erased is still in there, and nowhere else.
+
+        False where a reader kept it from being cut off.
+        """
+        try:
+            with closing(sqlite3.connect(self.file, timeout=SCRUB)) as connection:
+                (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        except sqlite3.Error as error:
+            raise StoreError(f"the log of the store cannot be written back: {error}") from error
+        return not busy
 
     def close(self) -> None:
         """Finish what was submitted and close."""

@@ -91,6 +91,63 @@ entries = Table(
     Column("body", LargeBinary, nullable=False),
 )
 
+leaves = Table(
+    "leaves",
+    metadata,
+    Column("number", BigInteger, primary_key=True, autoincrement=False),
+    Column("entry", BigInteger, nullable=False, unique=True),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+nodes = Table(
+    "nodes",
+    metadata,
+    Column("level", Integer, primary_key=True),
+    Column("number", BigInteger, primary_key=True),
+    Column("hash", LargeBinary, nullable=False),
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False),
+    Column("note", Text, nullable=False),
+)
+
+cosignatures = Table(
+    "cosignatures",
+    metadata,
+    Column("size", BigInteger, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("line", Text, nullable=False),
+)
+
+holds = Table(
+    "holds",
+    metadata,
+    Column("message", String(36), primary_key=True),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("since", BigInteger, nullable=False),
+)
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("message", String(36), primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("forgotten", BigInteger),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+)
+
 pauses = Table(
     "pauses",
     metadata,
@@ -98,4 +155,13 @@ pauses = Table(
     Column("actor", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("since", BigInteger, nullable=False),
+)
+
+#: Keyed fingerprints of what people look for; they go with the payload when it is erased.
+business_keys = Table(
+    "business_keys",
+    metadata,
+    Column("message", String(36), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("fingerprint", LargeBinary, primary_key=True),
 )

@@ -14,7 +14,7 @@ from broker.errors import StoreError
 from broker.message import Authority, Envelope, now
 from broker.stores import bulk
 from broker.stores.contract import Accepted, Birth, Change, Entry, Payload, Refused, Verdict
-from broker.stores.tables import deliveries, entries, messages, payloads, refusals
+from broker.stores.tables import business_keys, deliveries, entries, messages, payloads, refusals
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -55,6 +55,7 @@ _NAMES = tuple(deliveries.c.keys())
 _PAYLOAD = ("message", "form", "size", "salt", "box")
 _DELIVERY = tuple(name for name in _NAMES if name != "seq")
 _ENTRY = ("message", "event", "body")
+_KEY = tuple(business_keys.c.keys())
 _INSERT_REFUSAL = insert(refusals)
 _KNOWN = select(messages.c.identity, messages.c.id, messages.c.received, messages.c.digest).where(
     messages.c.identity.in_(bindparam("identities", expanding=True))
@@ -95,6 +96,8 @@ def insert_births(connection: Connection, births: Sequence[Birth]) -> None:
     bulk.insert(connection, messages, _MESSAGE, [_message_row(birth) for birth in births])
     insert_payloads(connection, [_payload_row(b.message.id, b.payload) for b in births])
     bulk.insert(connection, deliveries, _DELIVERY, [_delivery_row(b, stamp) for b in births])
+    keys = [(b.message.id, name, mark) for b in births for name, mark in b.keys]
+    bulk.insert(connection, business_keys, _KEY, keys)
     insert_entries(connection, (entry for birth in births for entry in birth.entries))
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from broker.errors import BrokerError
+from broker.errors import BrokerError, Unsealed
 from broker.intake import Intake
 from broker.logs import get
 from broker.pipeline import Broker
@@ -52,7 +52,10 @@ def application(
         limits = replace(limits, message=max_message, memory=memory)
     gate = gate or Gate(limits)
     gate.limits = limits
-    messages, health = Messages(broker, intake, wake, limits), Health(broker.store, gate)
+    messages, health = (
+        Messages(broker, intake, wake, limits),
+        Health(broker.store, gate, intake.guard),
+    )
     paths: Mapping[str, Endpoint] = {
         "/v1/messages": Endpoint(gate, {"POST": messages.post}),
         "/v1/messages/{id}": Endpoint(gate, {"GET": messages.get}),
@@ -114,6 +117,9 @@ class Endpoint:
             return await self._counted(self._handler(method), request)
         except Problem as problem:
             return problem.reply()
+        except Unsealed as error:
+            self._log.error("failed", error=type(error).__name__)
+            return Problem("unavailable", str(error)).reply()
         except BrokerError as error:
             # Not the message's fault: the store, or the parser of this process, is at its end.
             self._log.error("failed", error=type(error).__name__)

@@ -16,7 +16,7 @@ from broker.errors import Finding
 FILE: Final = "standard.yaml"
 _STANDARD: Final = frozenset(
     {"standard", "title", "attribute", "namespace", "version", "attachments"}
-    | {"case", "rejections", "family"}
+    | {"case", "keys", "rejections", "family"}
 )
 _DATES: Final = frozenset(("valid_from", "valid_until", "grace"))
 _VERSION: Final = frozenset(("namespaces", "written")) | _DATES
@@ -24,6 +24,12 @@ _VERSION: Final = frozenset(("namespaces", "written")) | _DATES
 _KEY: Final = re.compile(r"[^/]+/[^/]+")
 #: Where the operator writes what is in force when, over what bundles and standard.yaml say.
 CALENDAR: Final = "calendar.yaml"
+
+
+#: Paths of local names below the root by message kind, `*` for all others.
+Places = Mapping[str, tuple[tuple[str, ...], ...]]
+_STEP: Final = re.compile(r"\*|[^\W\d][\w.-]*")
+_NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,39}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +48,16 @@ class Manifest:
     """One standard: `spellings` of the root namespaces of all its versions.
 
     `attribute` is the value of `@standard`; `case` gives for a kind (or `*`) the paths of local
-    names below the root where the key of a case stands; `rejections` are the kinds that reject.
+    names below the root where the key of a case stands; `keys` does the same for each business key
+    by its name, with `*` for any one step; `rejections` are the kinds that reject.
     """
 
     name: str
     spellings: tuple[Spelling, ...]
     title: str = ""
     attribute: str = ""
-    case: Mapping[str, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
+    case: Places = field(default_factory=dict)
+    keys: Mapping[str, Places] = field(default_factory=dict)
     rejections: frozenset[str] = frozenset()
     attachments: bool = False
     family: str = ""
@@ -121,6 +129,7 @@ def read_standard(folder: Path, findings: list[Finding]) -> Manifest | None:
         title=_text(values, "title") or folder.name,
         attribute=_text(values, "attribute"),
         case=_cases(values.get("case", ())),
+        keys=_keys(values.get("keys", {}), path, findings),
         rejections=frozenset(_list(values, "rejections")),
         attachments=_text(values, "attachments") == "true",
         family=_text(values, "family"),
@@ -254,6 +263,23 @@ def _cases(value: Any) -> dict[str, tuple[tuple[str, ...], ...]]:
         )
         for kind, paths in table.items()
     }
+
+
+def _keys(value: Any, path: Path, findings: list[Finding]) -> dict[str, Places]:
+    if not isinstance(value, dict):
+        findings.append(Finding("keys is not a mapping of names and paths", file=str(path)))
+        return {}
+    for name in value:
+        if not _NAME.fullmatch(name):
+            text = f'the key "{name}" is not a name of small letters, digits and hyphens'
+            findings.append(Finding(text, file=str(path)))
+    keys: dict[str, Places] = {name: _cases(paths) for name, paths in value.items()}
+    steps = {step for places in keys.values() for ways in places.values() for way in ways
+             for step in way}  # fmt: skip
+    if wrong := sorted(step for step in steps if not _STEP.fullmatch(step)):
+        text = f'"{wrong[0]}" in keys is neither the local name of an element nor *'
+        findings.append(Finding(text, file=str(path)))
+    return keys
 
 
 def _date(values: Mapping[str, Any], name: str, path: Path, findings: list[Finding]) -> date | None:

@@ -18,8 +18,8 @@ from broker.errors import (
     VersionExpired,
 )
 from broker.message import Authority, Envelope
+from broker.xoev import business, header
 from broker.xoev import calendar as dates
-from broker.xoev import header
 from broker.xoev.bundle import Bundle
 from broker.xoev.calendar import Ending
 from broker.xoev.header import Head
@@ -145,6 +145,16 @@ class Standards:
         _check_attributes(document, standard.manifest, version)
         validator.check(document)
         return version.artefact
+
+    def business(self, document: Document, envelope: Envelope) -> tuple[tuple[str, str], ...]:
+        """Return the business keys of a message, name and value, as its standard declares them."""
+        standard = self._standards.get(envelope.standard)
+        return business.read(document, envelope.kind, standard.manifest.keys) if standard else ()
+
+    def keys(self) -> tuple[str, ...]:
+        """Names of all business keys that standards declare, sorted."""
+        names = (name for one in self._standards.values() for name in one.manifest.keys)
+        return tuple(sorted(set(names)))
 
     def installed(self, standard: str, version: str) -> bool:
         """Whether messages of this standard and version can be judged here."""

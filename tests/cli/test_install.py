@@ -10,6 +10,7 @@ from typer import BadParameter
 
 from broker.cli import install
 from broker.errors import ConfigError
+from broker.journal.entry import decode
 from tests.site import Site
 from tests.xoev.bundles import folder, shapes
 
@@ -75,3 +76,17 @@ def test_what_is_no_version_is_wrong_usage() -> None:
 def test_a_bundle_that_is_not_here_is_told(source: str) -> None:
     with pytest.raises(ConfigError, match="has no official bundle here"):
         install.shown("xmeld/25.11")
+
+
+def test_who_installed_and_who_removed_is_in_the_journal(source: str, place: Site) -> None:
+    place.app().close()
+    install.install(source, actor="erika")
+    install.install(source, actor="otto")
+    app = place.app()
+    lines = [decode(entry) for entry in app.store.entries(events=("installed", "removed"))]
+    app.close()
+
+    assert {(line.actor, line.event, line.facts["artefact"]) for line in lines} == {
+        ("erika", "installed", "xinneres-rueckweisung/6"),
+        ("erika", "installed", "xmeld/26.11"),
+    }

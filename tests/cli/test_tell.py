@@ -15,7 +15,8 @@ def test_the_story_goes_from_the_application_to_the_answer(type_: Type, answered
     request, answer = type_("trace", answered, "--json").json["messages"]
 
     assert [entry["event"] for entry in request["entries"]] == [
-        "accepted", "validated", "converted", "sending", "delivered", "numbered", "answered",
+        "submitted", "accepted", "validated", "converted", "sending", "delivered", "numbered",
+        "answered",
     ]  # fmt: skip
     assert answer["answers"] == answered
     assert answer["state"] == "delivered"

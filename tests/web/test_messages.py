@@ -306,7 +306,7 @@ class Failing(Intake):
 
     error: Exception = NotAllowed("this party may not send here")
 
-    def begin(self, body: bytes, party: str, recipient: str = "") -> Any:
+    def begin(self, body: bytes, party: str, recipient: str = "", actor: str = "") -> Any:
         raise self.error
 
 

@@ -1,0 +1,54 @@
+"""A ZIP of stored files in which every byte is fixed: the same content gives the same archive."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import BinaryIO
+
+from broker.errors import BrokerError
+
+_LOCAL = struct.Struct("<4s5H3I2H")
+_CENTRAL = struct.Struct("<4s6H3I5H2I")
+_END = struct.Struct("<4s4H2IH")
+#: 1 January 1980, the first day of ZIP: the archive has no time of its own.
+_DAY = 33
+_LARGEST = 0xFFFF_FFFF
+_MOST = 0xFFFF
+
+
+class TooLarge(BrokerError):
+    """The bundle would be larger than a plain ZIP may be; take a shorter period."""
+
+
+class Archive:
+    """Writes files one after the other; `close` writes the directory behind them."""
+
+    def __init__(self, target: BinaryIO) -> None:
+        """Take where to write."""
+        self._target = target
+        self._at = 0
+        self._heads: list[bytes] = []
+
+    def add(self, name: str, content: bytes) -> None:
+        """Append a file. Raises TooLarge."""
+        raw, size, checksum = name.encode("ascii"), len(content), zlib.crc32(content)
+        if self._at + size > _LARGEST // 2 or len(self._heads) >= _MOST:
+            raise TooLarge
+        sizes = (checksum, size, size, len(raw))
+        central = _CENTRAL.pack(b"PK\x01\x02", 20, 20, 0, 0, 0, _DAY, *sizes, 0, 0, 0, 0, 0,
+                                self._at)  # fmt: skip
+        self._heads.append(central + raw)
+        self._write(_LOCAL.pack(b"PK\x03\x04", 20, 0, 0, 0, _DAY, *sizes, 0) + raw)
+        self._write(content)
+
+    def close(self) -> None:
+        """Write the directory; the target stays open."""
+        start, count = self._at, len(self._heads)
+        body = b"".join(self._heads)
+        self._write(body)
+        self._write(_END.pack(b"PK\x05\x06", 0, 0, count, count, len(body), start, 0))
+
+    def _write(self, data: bytes) -> None:
+        self._target.write(data)
+        self._at += len(data)
