@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
-import gc
 import os
 import signal
 import threading
@@ -35,8 +34,6 @@ from broker.worker import Pace, Worker
 #: Held messages and other slow matters are looked at so often (seconds).
 UPKEEP = 60.0
 _MMAP_THRESHOLD = -3
-#: New containers before the collector looks; the default is 700.
-_GARBAGE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +104,6 @@ class Service:
         self.worker.start()
         self.poller.start()
         self.sealer.start()
-        spare_collector()
         port = self.http.port if self.http else 0
         self._log.info("started", listen=self._settings.listen, pid=os.getpid(),
                        table=table.digest)  # fmt: skip
@@ -229,17 +225,6 @@ def steady_memory() -> None:
     """
     with suppress(OSError, AttributeError):
         ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1 << 20)
-
-
-def spare_collector() -> None:
-    """Leave what was built at the start out of every search for garbage, and search less often.
-
-    The collector would walk through schemas, statements and routes again and again for messages
-    that hold no cycles.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(_GARBAGE)
 
 
 def lock(state: Path) -> int:
