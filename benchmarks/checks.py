@@ -83,7 +83,7 @@ def _gate(found: Site, matter: Matter, rounds: int) -> list[Figure]:
             document = standards.parse(raw)
             standards.validate(document, standards.envelope(document), at)
 
-    alone, gate, bare_parsed, parsed = _turns(
+    alone, gate, bare_parsed, parsed = turns(
         (
             matter.each(lambda document, _: schema.validate(document.root)),
             matter.each(lambda document, _: validator.check(document)),
@@ -103,7 +103,7 @@ def _gate(found: Site, matter: Matter, rounds: int) -> list[Figure]:
 
 def _codes(found: Site, matter: Matter, rounds: int) -> list[Figure]:
     count = len(found.checks.coded(matter.documents[0], matter.envelopes[0]))
-    (micros,) = _turns((matter.each(found.checks.codes),), rounds, len(matter.raw))
+    (micros,) = turns((matter.each(found.checks.codes),), rounds, len(matter.raw))
     return [
         Figure("code lists", micros, "µs"),
         Figure("code lists, a code", micros / max(1, count), "µs"),
@@ -114,7 +114,7 @@ def _codes(found: Site, matter: Matter, rounds: int) -> list[Figure]:
 def _rules(found: Site, matter: Matter, rounds: int) -> list[Figure]:
     head = matter.envelopes[0]
     rules = found.checks.rules.of(head.standard, head.version)
-    (micros,) = _turns((matter.each(found.checks.judged),), rounds, len(matter.raw))
+    (micros,) = turns((matter.each(found.checks.judged),), rounds, len(matter.raw))
     name = f"rules of {head.standard} {head.version}"
     return [
         Figure(name, micros / 1000, "ms"),
@@ -123,7 +123,7 @@ def _rules(found: Site, matter: Matter, rounds: int) -> list[Figure]:
     ]
 
 
-def _turns(loops: Sequence[Callable[[], None]], rounds: int, count: int) -> list[float]:
+def turns(loops: Sequence[Callable[[], None]], rounds: int, count: int) -> list[float]:
     """Return the median of each loop in µs a message, all taken in turns."""
     times: list[list[float]] = [[] for _ in loops]
     for _ in range(rounds):

@@ -24,7 +24,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 from xml.sax.saxutils import escape
@@ -42,6 +42,7 @@ _NUMBER: Final = re.compile("[0-9]*")
 _DATE: Final = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _POINT: Final = re.compile(r"U\+[0-9A-F]{4,6}")
 _FORMULA: Final = ("=", "+", "-", "@")
+_MARKUP: Final = re.compile("[&<>\r]")
 _CONTROL: Final = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
@@ -62,11 +63,14 @@ class Record:
     mark: str
     columns: tuple[Column, ...]
 
-    names: frozenset[str] = frozenset()
+    blank: Mapping[str, str] = field(default_factory=dict)
     template: str = ""
     length: int = 0
     long: Column | None = None
     flags: tuple[str, ...] = ()
+    dates: tuple[str, ...] = ()
+    measured: tuple[tuple[str, int], ...] = ()
+    ruled: tuple[Column, ...] = ()
 
     @classmethod
     def of(cls, mark: str, columns: Sequence[Column]) -> Record:
@@ -79,12 +83,22 @@ class Record:
         return cls(
             mark,
             tuple(columns),
-            frozenset(column.name for column in columns),
+            dict.fromkeys((column.name for column in columns), ""),
             template,
             end,
             next((column for column in columns if column.kind == "long"), None),
             tuple(column.name for column in columns if column.kind == "flag"),
+            tuple(column.name for column in columns if column.kind == "date"),
+            tuple((one.name, one.length) for one in columns if one.kind not in _UNMEASURED),
+            tuple(column for column in columns if column.kind in ("number", "date")),
         )
+
+    def fits(self, fields: Mapping[str, str]) -> bool:
+        """Whether no text breaks a rule of its field; which one does is a slower question."""
+        for name, length in self.measured:
+            if len(fields[name]) > length:
+                return False
+        return not any(_rule(column, fields[column.name]) for column in self.ruled)
 
 
 Layout = Mapping[str, Record]
@@ -101,6 +115,7 @@ class Format(Step):
         self.layout: Layout = {}
         self.table: Mapping[str, str] = {}
         self._find = re.compile("(?!)")
+        self._foreign_only = True
 
     def load(self) -> None:
         """Read layout and replacements; raise ConfigError with the lines that cannot be used."""
@@ -110,6 +125,7 @@ class Format(Step):
         if self.replace:
             rows = table(self.folder / self.replace)
             self.table = {_nfc(_spelled(row["from"])): row["to"] for row in rows}
+            self._foreign_only = not any(map(str.isascii, self.table))
             longest = sorted(self.table, key=len, reverse=True)
             self._find = re.compile("|".join(map(re.escape, longest)))
 
@@ -128,29 +144,35 @@ class Format(Step):
 
     def _records(self, root: etree._Element) -> Iterator[tuple[Record, dict[str, str]]]:
         """Walk over the records with their checked texts."""
-        plain = self._is_plain(root)
-        for element in root:
-            kind = self.layout.get(_local(element))
-            if kind is None:
-                raise fail(f'{self.name}: there is no record "{_local(element)}"')
-            given = {_local(child): child.text or "" for child in element}
-            if not given.keys() <= kind.names:
-                unknown = min(given.keys() - kind.names)
-                raise fail(f'{self.name}: record "{kind.mark}" has no field "{unknown}"')
+        found = [self._given(element) for element in root]
+        # The space keeps a combining character from meeting the letter of another field.
+        plain = self._is_plain(" ".join([" ".join(given.values()) for _, given in found]))
+        for kind, given in found:
             replaced = not plain and self._replace(kind, given)
-            fields = {column.name: given.get(column.name, "") for column in kind.columns}
-            self._check(kind, fields, plain)
+            fields = {**kind.blank, **given}
+            if not (plain and kind.fits(fields)):
+                self._check(kind, fields, plain)
             for name in kind.flags:
                 fields[name] = "J" if replaced else "N"
             yield kind, fields
 
-    def _is_plain(self, root: etree._Element) -> bool:
+    def _given(self, element: etree._Element) -> tuple[Record, dict[str, str]]:
+        """Return the texts of a record by field; only names with a namespace take a second pass."""
+        kind = self.layout.get(_local(element))
+        if kind is None:
+            raise fail(f'{self.name}: there is no record "{_local(element)}"')
+        given = {child.tag: child.text or "" for child in element}
+        if not given.keys() <= kind.blank.keys():
+            given = {_local(child): child.text or "" for child in element}
+        if unknown := given.keys() - kind.blank.keys():
+            raise fail(f'{self.name}: record "{kind.mark}" has no field "{min(unknown)}"')
+        return kind, given
+
+    def _is_plain(self, whole: str) -> bool:
         """Whether no text needs a second look: one pass over all is cheaper than one per field."""
-        # The space keeps a combining character from meeting the letter of another field.
-        whole = " ".join(map(str, root.itertext()))
         if _CONTROL.search(whole) or not unicodedata.is_normalized("NFC", whole):
             return False
-        if whole.isascii() and not any(map(str.isascii, self.table)):
+        if self._foreign_only and whole.isascii():
             return True
         return not self._find.search(whole) and _encodes(whole, self.encoding)
 
@@ -198,9 +220,8 @@ class FixedWidth(Format):
         """Return one line per record, `long` fields over as many lines as they need."""
         lines: list[str] = []
         for kind, fields in self._records(root):
-            for column in kind.columns:
-                if column.kind == "date":
-                    fields[column.name] = fields[column.name].replace("-", "")
+            for name in kind.dates:
+                fields[name] = fields[name].replace("-", "")
             lines += [kind.template.format(*part) for part in _parts(kind, fields)]
         return self._bytes(lines)
 
@@ -391,7 +412,7 @@ def _local(element: etree._Element) -> str:
 
 
 def _escaped(text: str) -> str:
-    return escape(text, {"\r": "&#13;"})
+    return escape(text, {"\r": "&#13;"}) if _MARKUP.search(text) else text
 
 
 def _encodes(text: str, encoding: str) -> bool:

@@ -282,7 +282,10 @@ def _parse(file: Path) -> etree._ElementTree:
         return etree.parse(str(file), parser)
     except (etree.XMLSyntaxError, OSError) as error:
         line = getattr(error, "lineno", None) or 0
-        found = Finding("is not well-formed" if line else "cannot be read", short(file), line)
+        # What libxml2 says quotes the stylesheet, never a message.
+        text = _joined(getattr(error, "msg", None) or "")
+        why = f"is not well-formed: {text}" if line else "cannot be read"
+        found = Finding(why, short(file), line)
         text = f"stylesheet {short(file)} cannot be used"
         raise ConfigError(text, findings=[found]) from error
 

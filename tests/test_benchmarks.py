@@ -30,10 +30,19 @@ TINY = Effort(
     large=200_000,
     idle=0.05,
     judged=3,
+    calls=50,
 )
 FIGURES = {
     "bare": {"one thread", "two threads", "two threads to one", "processor a message", "message"},
     "checks": {"gate to bare lxml", "gate", "parse, head, calendar and gate"},
+    "conversion": {
+        "wolfsburg/bau, to bare sheet",
+        "wolfsburg/bau, answer, to bare sheet",
+        "braunschweig/bau, fixed width, to bare sheet",
+        "salzgitter/bau, rows, to bare sheet",
+    },
+    "sealing": {"cost into nowhere", "cost into a folder", "evidence of one message", "verify"},
+    "doorbell": {"one id a message, to bare loop", "ids in batches, to bare loop"},
     "backlog": {"delivered", "delivered to bare loop", "last tenth to first"},
     "http": {"delivered to bare loop", "processor a message, broker", "receipt, median"},
     "slowdisk": {"slow disk to this disk", "messages a sync, slow disk"},

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Exit, Option
 
@@ -275,10 +275,9 @@ def _side_by_side(name: str, before: str, after: str) -> None:
     made = Table(expand=True, header_style="bold")
     for head in (f"before: {name}", "after"):
         made.add_column(safe(head), ratio=1, overflow="fold")
-    cells = [
-        Syntax(text, _language(text), word_wrap=True, background_color="default")
-        for text in (before, after)
-    ]
+    # The theme for light terminals: the one for dark ones writes white, unreadable on white.
+    look: Any = {"theme": "ansi_light", "word_wrap": True, "background_color": "default"}
+    cells = [Syntax(text, _language(text), **look) for text in (before, after)]
     made.add_row(*cells)
     Console().print(made)
 

@@ -82,7 +82,9 @@ def _given(what: str, value: str, choices: tuple[str, ...] = (), default: str = 
 
     if default:
         return Prompt.ask(_ASKED[what], default=default)
-    return str(Prompt.ask(_ASKED[what], choices=list(choices) or None))
+    # Prompt would put a slash between the choices, which have slashes themselves.
+    asked = f"{_ASKED[what]} ({', '.join(choices)})" if choices else _ASKED[what]
+    return str(Prompt.ask(asked, choices=list(choices) or None, show_choices=False))
 
 
 def _read(file: Path) -> bytes:

@@ -272,7 +272,7 @@ def test_watching_goes_on_after_a_mistake(
 
     _, out, err = type_(file, watch=True)
 
-    assert "is not well-formed" in err
+    assert "is not well-formed: " in err
     assert out.count("== after") == 2
 
 
