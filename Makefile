@@ -13,13 +13,13 @@ STAMP  := $(VENV)/.stamp
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS)
 CODE   := broker tests adapters tools $(wildcard benchmarks)
-# No test needs a server package yet. Once one does: a target `servers` that installs the Debian
-# packages when root, on which `test` and `test-all` depend; tests/needs.py probes and skips.
+# How many nodes of RabbitMQ `make servers` starts.
+NODES  ?= 1
 
-.PHONY: help setup demo run test test-all check lock bench docs clean
+.PHONY: help setup demo run servers servers-packages test test-all check lock bench docs clean
 
 help: ## say what each target does
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 18
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 25
 
 setup: $(STAMP) ## prepare .venv from requirements.lock
 
@@ -49,10 +49,16 @@ demo: setup ## three cities on one machine: applications in, answers back (about
 run: setup ## leave the broker of the demo running in the foreground
 	@$(BROKER) demo --stay
 
-test: setup ## all tests but the slow ones; says what was skipped and why
+servers-packages: ## Debian packages of the servers that tests start (installs them when root)
+	@.ci/packages
+
+servers: setup servers-packages ## PostgreSQL and RabbitMQ of your own until Ctrl-C (NODES=3: a cluster)
+	@$(PY) -m broker.standins.servers --nodes $(NODES)
+
+test: setup servers-packages ## all tests but the slow ones; says what was skipped and why
 	@$(PYTEST) -m "not slow"
 
-test-all: setup ## all tests
+test-all: setup servers-packages ## all tests
 	@$(PYTEST)
 
 check: setup ## format, lint, types, shape of the house, configuration

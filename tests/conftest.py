@@ -10,6 +10,8 @@ import pytest
 from broker import logs
 from tests import needs
 
+pytest_plugins = ("tests.servers.postgres", "tests.servers.rabbitmq", "tests.servers.queues")
+
 
 @pytest.fixture(autouse=True)
 def quiet() -> io.BytesIO:
