@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, Literal
 
+from broker.errors import Refusal
 from broker.fields import Field
 
 Mark = Callable[[], None]
@@ -20,7 +21,9 @@ class Prepared:
 
     `key` is the idempotency key (the message id), the same over all attempts; `reference` the
     13-character
-    reference; `kind` the message kind, for file names; `test` whether it is a test message.
+    reference; `kind` the message kind, for file names; `test` whether it is a test message;
+    `about` the sender's own id of the request that this is or answers, only where the channel
+    `correlates`.
     """
 
     key: str
@@ -29,6 +32,7 @@ class Prepared:
     body: bytes
     test: bool = False
     attempt: int = 1
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +60,16 @@ class Incoming:
 
     `name` identifies them at the source (file name, row id); `handle` is the channel's own. It
     stays at the
-    source until `settle` is called, which happens only after the store's commit.
+    source until `settle` is called, which happens only after the store's commit. `refusal` says
+    why the
+    channel itself does not take a message; it is kept with the refused ones.
     """
 
     role: Literal["message", "reply"]
     name: str
     body: bytes
     handle: Any = None
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,10 @@ class Channel(ABC):
     )
     #: Whether the other side recognises a repeated key, so that sending again does no harm.
     repeats: bool = False
+    #: Whether several processes may look for what it brings in; else one at a time does.
+    shared: bool = False
+    #: Whether it tells the other side which request a message is about.
+    correlates: ClassVar[bool] = False
 
     def __init__(self, declared: Declared) -> None:
         """Take the checked values; do not connect yet."""
