@@ -188,6 +188,10 @@ class StoreError(BrokerError):
     """The store cannot be used."""
 
 
+class StoreAway(StoreError):
+    """The store cannot be reached at the moment; what was asked of it may be asked again."""
+
+
 class Unsealed(StoreError):
     """The journal could not be sealed for too long; nothing is taken over until it can."""
 

@@ -9,7 +9,8 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from broker.message import Direction, Envelope, Message, State
-from broker.stores.custody import Custody, Hold, Part
+from broker.stores.custody import Custody, Hold, Part, Stamps
+from broker.stores.mending import Mending
 
 Form = Literal["original", "converted"]
 Verdict = Literal["new", "duplicate", "conflict"]
@@ -100,10 +101,9 @@ class Job:
     """A leased delivery with what is needed to work on it.
 
     `payload` is the converted form where `ready`, else the original. `doubt` says that an earlier
-    attempt was
-    cut off after its mark, so that the channel must be asked first. `alone` marks a delivery that
-    was in hand
-    when the process died.
+    attempt was cut off after its mark, so that the channel must be asked first. `alone` marks a
+    delivery that was in hand when the process died; `ordered` one whose end lets the next of its
+    case go.
     """
 
     id: str
@@ -123,6 +123,7 @@ class Job:
     attempts: int
     doubt: bool = False
     alone: bool = False
+    ordered: bool = False
     reason: str = ""
     error: str = ""
     answers: str | None = None
@@ -133,10 +134,10 @@ class Room:
     """How much a worker can take now.
 
     `channels` says how many deliveries of each channel (`default` for others), `limit` how many in
-    all, `budget`
-    how many bytes (at least one delivery is taken). With `suspects`, a delivery that was in hand at
-    a crash is
-    taken first, and alone.
+    all, `budget` how many bytes (at least one delivery is taken). With `suspects`, a delivery that
+    was in hand at a crash is taken first, and alone. `ids` restricts the lease to these, which a
+    doorbell named; `term` says after how many seconds without `renew` others may take it over
+    (shared stores only).
     """
 
     default: int = 100
@@ -144,6 +145,8 @@ class Room:
     limit: int = 100
     budget: int = 64_000_000
     suspects: bool = True
+    ids: tuple[str, ...] = ()
+    term: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +154,7 @@ class Change:
     """What one step did to a leased delivery; all of it is written in one commit, or nothing.
 
     `token` must still be the lease's; None means an act from outside that only applies while the
-    state is one of
-    `expected`. Fields left None stay as they are.
+    state is one of `expected`. Fields left None stay as they are.
     """
 
     id: str
@@ -323,7 +325,7 @@ class Note:
     text: str
 
 
-class Tree(Protocol):
+class Tree(Stamps, Protocol):
     """Keeps the Merkle tree over the journal. Thread-safe; all methods raise StoreError.
 
     `late` says that an entry may become visible after one with a higher sequence number.
@@ -358,7 +360,7 @@ class Tree(Protocol):
     def countersign(self, size: int, name: str, line: str) -> Future[bool]:
         """Keep the line of a witness; False where there is no checkpoint of this size."""
 
-    def notes(self, after: int = -1, last: bool = False) -> list[Note]:
+    def notes(self, after: int = -1, last: bool = False, limit: int | None = None) -> list[Note]:
         """Checkpoints of more than `after` entries, smallest first; or only the last one."""
 
 
@@ -376,12 +378,18 @@ class Erasure:
     entries: tuple[Entry, ...] = ()
 
 
-class Store(Custody, Protocol):
+class Store(Custody, Mending[Change | Birth, Entry], Protocol):
     """Keeps messages, deliveries and the journal. Thread-safe. Every Future is done only after a
     durable commit.
 
-    All methods raise StoreError when the store cannot be used.
+    All methods raise StoreError when the store cannot be used, StoreAway where that will pass:
+    only a shared store raises it, and it goes on by itself once the database is back.
+
+    `shared` says that processes of other hosts work on it too: leases then end after their term,
+    measured by the clock of the database.
     """
+
+    shared: bool
 
     @property
     def tree(self) -> Tree:
@@ -406,7 +414,32 @@ class Store(Custody, Protocol):
         """Keep the procedure's file number of a delivery as a second key."""
 
     def recover(self, record: Callable[[Voided], Entry]) -> int:
-        """Void the leases of an earlier start, with an entry for each; return how many."""
+        """Void the leases of an earlier start (shared store: those whose term is over), with an
+        entry for each; return how many.
+        """
+
+    def renew(self, tokens: Sequence[str], term: float) -> Future[None]:
+        """Begin the term of these leases anew."""
+
+    def release(self, tokens: Sequence[str], record: Callable[[Voided], Entry]) -> Future[int]:
+        """Give leases back, with an entry for each; what was in hand is due at once, and no one
+        is suspected. Return how many.
+        """
+
+    def elect(self, offices: Sequence[str], owner: str, term: float) -> Future[frozenset[str]]:
+        """Ask for offices that one process at a time holds; return those that `owner` has now.
+
+        An office is held until its term is over or it is asked for again by its holder.
+        """
+
+    def resign(self, owner: str) -> Future[None]:
+        """Give all offices of an owner back."""
+
+    def holders(self) -> Mapping[str, str]:
+        """Offices that are held now, each with its owner."""
+
+    def overdue(self, seconds: float, limit: int) -> list[tuple[str, str]]:
+        """Ids and channels of deliveries that could have been taken for so long, oldest first."""
 
     def row(self, id: str) -> Row | None:
         """One message by its id."""

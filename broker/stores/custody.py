@@ -58,6 +58,31 @@ class Wrapped:
     refused: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """What a time stamp authority said: the checkpoint over `size` entries was there at `time`.
+
+    `token` is its signed RFC 3161 TimeStampToken (DER).
+    """
+
+    size: int
+    time: datetime
+    token: bytes
+
+
+class Stamps(Protocol):
+    """The part of a tree that keeps time stamps beside its checkpoints."""
+
+    def stamp(self, stamp: Stamp) -> Future[bool]:
+        """Keep a time stamp; False where there is no checkpoint of this size."""
+
+    def stamps(self, after: int = -1, limit: int | None = None) -> list[Stamp]:
+        """Time stamps of more than `after` entries, smallest first."""
+
+    def latest(self) -> Stamp | None:
+        """The time stamp of the largest checkpoint that has one."""
+
+
 class Custody(Protocol):
     """The part of a store that knows what can be erased, what is protected, and which keys wrap."""
 

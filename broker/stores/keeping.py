@@ -22,7 +22,9 @@ from sqlalchemy import (
     update,
 )
 
-from broker.message import Envelope, State, now
+from broker.message import Envelope, State
+from broker.stores import clock, scrubbing
+from broker.stores.clock import micros, moment
 from broker.stores.contract import Entry, Erasure
 from broker.stores.custody import Erased, Hold, Leftover, Part, Wrapped
 from broker.stores.tables import (
@@ -33,11 +35,12 @@ from broker.stores.tables import (
     holds,
     messages,
     payloads,
+    proposals,
     refusals,
     runs,
 )
 from broker.stores.writer import Batch, Writer
-from broker.stores.writing import envelope_of, envelope_text, insert_entries, micros, moment
+from broker.stores.writing import envelope_of, envelope_text, insert_entries
 
 _m, _d = messages.c, deliveries.c
 _ENDED = [state.value for state in State if state.terminal]
@@ -101,7 +104,8 @@ class Keeping:
         query = select(erasures.c.rule, func.count(), func.sum(erasures.c.size))
         with self._read() as connection:
             found = connection.execute(query.group_by(erasures.c.rule).order_by(erasures.c.rule))
-            return {rule: (count, size) for rule, count, size in found}
+            # A sum is a Decimal on PostgreSQL.
+            return {rule: (count, int(size)) for rule, count, size in found}
 
     def scrub(self) -> bool:
         """Leave nothing of what was erased in any file; False where that must be tried again."""
@@ -187,13 +191,14 @@ def _free(connection: Connection, part: Part, group: Sequence[Erasure]) -> bool:
     """Whether every one of these has ended, is not held, and still has what is to go."""
     ids = [one.id for one in group]
     if part == "refusal":
-        query = select(func.count()).select_from(refusals)
+        query = select(refusals.c.id).with_for_update(of=refusals)
         query = query.where(refusals.c.id.in_(ids), refusals.c.key.is_not(None))
     else:
         wanted = _WHOLE if part == "payload" else _NOT_FORGOTTEN
-        query = select(func.count()).join_from(messages, deliveries, _m.id == _d.message)
+        query = select(_m.id).join_from(messages, deliveries, _m.id == _d.message)
         query = query.where(_m.id.in_(ids), _d.state.in_(_ENDED), ~_HELD, wanted)
-    return bool(connection.execute(query).scalar_one() == len(set(ids)) == len(ids))
+        query = query.with_for_update(of=messages)
+    return len(connection.execute(query).all()) == len(set(ids)) == len(ids)
 
 
 _BLANK = (
@@ -210,16 +215,18 @@ _FORGET = (
 
 def _payloads(connection: Connection, group: Sequence[Erasure]) -> None:
     ids = [one.id for one in group]
-    stamp = micros(now())
+    stamp = clock.stamp(connection)
     found = connection.execute(select(_m.id, _SIZE).where(_m.id.in_(ids)))
     sizes = {row[0]: row[1] for row in found}
     connection.execute(delete(payloads).where(payloads.c.message.in_(ids)))
+    connection.execute(update(proposals).where(proposals.c.message.in_(ids)).values(box=None))
     connection.execute(_BLANK, _envelopes(connection, ids, _nameless))
     rows = [
         {"message": one.id, "at": stamp, "rule": one.rule, "size": sizes[one.id], "forgotten": None}
         for one in group
     ]
     connection.execute(insert(erasures), rows)
+    scrubbing.stain(connection, "messages", "payloads")
 
 
 def _metadata(connection: Connection, group: Sequence[Erasure]) -> None:
@@ -229,12 +236,14 @@ def _metadata(connection: Connection, group: Sequence[Erasure]) -> None:
     connection.execute(update(deliveries).where(_d.message.in_(ids)).values(**blank))
     connection.execute(delete(business_keys).where(business_keys.c.message.in_(ids)))
     done = update(erasures).where(erasures.c.message.in_(ids))
-    connection.execute(done.values(forgotten=micros(now())))
+    connection.execute(done.values(forgotten=clock.stamp(connection)))
+    scrubbing.stain(connection, "messages", "deliveries", "business_keys")
 
 
 def _refusals(connection: Connection, group: Sequence[Erasure]) -> None:
     gone = update(refusals).where(refusals.c.id.in_([one.id for one in group]))
     connection.execute(gone.values(key=None, salt=None, box=None))
+    scrubbing.stain(connection, "refusals")
 
 
 _ACTS: Mapping[Part, Callable[[Connection, Sequence[Erasure]], None]] = {
@@ -306,6 +315,7 @@ def _rewrap(connection: Connection, items: Sequence[Sequence[Wrapped]]) -> list[
         if rows:
             change = change.where(table.c.key == bindparam("b_old"))
             connection.execute(change.values(key=bindparam("b_new")), rows)
+            scrubbing.stain(connection, table.name)
     return [None] * len(items)
 
 

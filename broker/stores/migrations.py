@@ -11,12 +11,23 @@ from broker.errors import StoreError
 
 @dataclass(frozen=True, slots=True)
 class Migration:
-    """One step: statements with `{seq}`, `{blob}` and `{int}` standing for the dialect's types."""
+    """One step: statements with `{seq}`, `{blob}` and `{int}` standing for the dialect's types;
+    those of `server` are for PostgreSQL alone.
+    """
 
     number: int
     title: str
     statements: tuple[str, ...]
+    server: tuple[str, ...] = ()
 
+
+_ERASABLE = {
+    "messages": ("envelope", "key", "uuid", "case"),
+    "payloads": ("salt", "box"),
+    "refusals": ("key", "salt", "box", "error"),
+    "deliveries": ("number", "receipt", "error"),
+    "business_keys": ("fingerprint",),
+}
 
 MIGRATIONS = (
     Migration(
@@ -115,6 +126,69 @@ MIGRATIONS = (
             "CREATE INDEX business_keys_fingerprint ON business_keys (fingerprint)",
         ),
     ),
+    Migration(
+        5,
+        "leases and offices",
+        (
+            "ALTER TABLE deliveries ADD COLUMN lease {int}",
+            """CREATE TABLE offices (
+                name TEXT PRIMARY KEY, owner TEXT NOT NULL, until {int} NOT NULL)""",
+            """CREATE TABLE writers (
+                id VARCHAR(36) PRIMARY KEY, number {int} NOT NULL, at {int} NOT NULL)""",
+        ),
+        # The planner's samples are copies: what can be erased must not be among them.
+        server=(
+            *(
+                f'ALTER TABLE {table} ALTER COLUMN "{column}" SET STATISTICS 0'
+                for table, columns in _ERASABLE.items()
+                for column in columns
+            ),
+            # Sealed bytes cannot be made smaller.
+            "ALTER TABLE payloads ALTER COLUMN box SET STORAGE EXTERNAL",
+            "ALTER TABLE refusals ALTER COLUMN box SET STORAGE EXTERNAL",
+        ),
+    ),
+    Migration(
+        6,
+        "repair",
+        (
+            """CREATE TABLE selections (
+                name TEXT PRIMARY KEY, act VARCHAR(8) NOT NULL, actor TEXT NOT NULL,
+                reason TEXT NOT NULL, made {int} NOT NULL, again INTEGER NOT NULL,
+                reroute INTEGER NOT NULL)""",
+            """CREATE TABLE selected (
+                selection TEXT NOT NULL, number INTEGER NOT NULL, message VARCHAR(36) NOT NULL,
+                progress VARCHAR(9) NOT NULL, note TEXT NOT NULL,
+                PRIMARY KEY (selection, number))""",
+            """CREATE INDEX selected_progress ON selected (selection, progress, number)""",
+            """CREATE TABLE proposals (
+                id VARCHAR(36) PRIMARY KEY, message VARCHAR(36) NOT NULL,
+                became VARCHAR(36) NOT NULL, actor TEXT NOT NULL, account TEXT NOT NULL,
+                reason TEXT NOT NULL, made {int} NOT NULL, route TEXT NOT NULL,
+                size {int} NOT NULL, salt {blob} NOT NULL, box {blob},
+                decision VARCHAR(9) NOT NULL, decider TEXT NOT NULL)""",
+            "CREATE INDEX proposals_message ON proposals (message)",
+            """CREATE TABLE windows (
+                id VARCHAR(36) PRIMARY KEY, route TEXT NOT NULL, start {int} NOT NULL,
+                until {int} NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL)""",
+            "CREATE INDEX windows_route ON windows (route)",
+            """CREATE INDEX deliveries_stuck ON deliveries (route, state)
+                WHERE state IN ('held', 'unclear', 'dead')""",
+        ),
+    ),
+    Migration(
+        7,
+        "watch",
+        (
+            """CREATE TABLE alarms (
+                cause TEXT PRIMARY KEY, since {int} NOT NULL, ended {int}, process TEXT NOT NULL,
+                facts TEXT NOT NULL, told TEXT NOT NULL)""",
+            """CREATE TABLE late (
+                message VARCHAR(36) NOT NULL, kind VARCHAR(8) NOT NULL, route TEXT NOT NULL,
+                due {int} NOT NULL, PRIMARY KEY (message, kind))""",
+            "CREATE INDEX late_route ON late (route, due)",
+        ),
+    ),
 )
 
 TYPES = {
@@ -149,7 +223,8 @@ def migrate(connection: Connection) -> int:
 
 def _apply(connection: Connection, migration: Migration) -> None:
     types = TYPES[connection.dialect.name]
-    for statement in migration.statements:
+    server = migration.server if connection.dialect.name == "postgresql" else ()
+    for statement in (*migration.statements, *server):
         connection.execute(text(statement.format(**types)))
     connection.execute(
         text("INSERT INTO migrations (number, title) VALUES (:number, :title)"),

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, Select, func, or_, select, union
 
 from broker.message import Direction, State
+from broker.stores.clock import micros, moment
 from broker.stores.contract import Counts, Entry, Figure, Filter, Pause, Payload, Row
 from broker.stores.tables import (
     business_keys,
@@ -19,7 +20,7 @@ from broker.stores.tables import (
     payloads,
     refusals,
 )
-from broker.stores.writing import envelope_of, micros, moment
+from broker.stores.writing import envelope_of
 
 _m, _d = messages.c, deliveries.c
 _ROW = select(

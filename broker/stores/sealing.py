@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 
 from sqlalchemy import Connection, delete, func, select
 
 from broker.errors import StoreError
 from broker.stores import bulk
 from broker.stores.contract import Entry, Leaf, Note, Seal
+from broker.stores.custody import Stamp
 from broker.stores.tables import checkpoints, cosignatures, entries, leaves, nodes
 from broker.stores.writer import Batch, Writer
 
 _LEAF = ("number", "entry", "hash")
 _NODE = ("level", "number", "hash")
 _l, _e = leaves.c, entries.c
+#: A time stamp lies among the cosignatures under a name that no witness can have.
+_STAMP = "RFC 3161"
+_STAMPED = select(cosignatures.c.size, cosignatures.c.line).where(cosignatures.c.name == _STAMP)
 
 
 class SqlTree:
@@ -102,19 +109,41 @@ class SqlTree:
         """Keep the line of a witness; False where there is no checkpoint of this size."""
         return self._writer.submit(self._countersign, (size, name, line))
 
-    def notes(self, after: int = -1, last: bool = False) -> list[Note]:
+    def notes(self, after: int = -1, last: bool = False, limit: int | None = None) -> list[Note]:
         """Checkpoints of more than `after` entries, smallest first; or only the last one."""
         size = checkpoints.c.size
         query = select(size, checkpoints.c.note).where(size > after)
-        query = query.order_by(size.desc()).limit(1) if last else query.order_by(size)
+        query = query.order_by(size.desc()).limit(1) if last else query.order_by(size).limit(limit)
         lines = select(cosignatures.c.size, cosignatures.c.line).order_by(cosignatures.c.name)
+        lines = lines.where(cosignatures.c.name != _STAMP)
         with self._read() as connection:
             found = list(connection.execute(query))
             signed: dict[int, str] = {}
             if found:
-                for row in connection.execute(lines.where(cosignatures.c.size >= found[0][0])):
+                within = cosignatures.c.size.between(found[0][0], found[-1][0])
+                for row in connection.execute(lines.where(within)):
                     signed[row[0]] = signed.get(row[0], "") + row[1]
         return [Note(row[0], row[1] + signed.get(row[0], "")) for row in found]
+
+    def stamp(self, stamp: Stamp) -> Future[bool]:
+        """Keep a time stamp; False where there is no checkpoint of this size."""
+        time = stamp.time.astimezone(UTC).isoformat(timespec="microseconds")
+        line = f"{time} {base64.b64encode(stamp.token).decode()}"
+        return self.countersign(stamp.size, _STAMP, line)
+
+    def stamps(self, after: int = -1, limit: int | None = None) -> list[Stamp]:
+        """Time stamps of more than `after` entries, smallest first."""
+        size = cosignatures.c.size
+        with self._read() as connection:
+            rows = connection.execute(_STAMPED.where(size > after).order_by(size).limit(limit))
+            return [_stamp(*row) for row in rows]
+
+    def latest(self) -> Stamp | None:
+        """The time stamp of the largest checkpoint that has one."""
+        with self._read() as connection:
+            last = _STAMPED.order_by(cosignatures.c.size.desc()).limit(1)
+            row = connection.execute(last).first()
+        return None if row is None else _stamp(row[0], row[1])
 
 
 _SIZE = select(func.coalesce(func.max(_l.number), -1) + 1)
@@ -128,6 +157,14 @@ def _entry(seq: int, message: object, event: object, body: object) -> Entry:
 def _bytes(value: object) -> bytes:
     """Return stored bytes; SQLite lets a tamperer store a text instead, which is none."""
     return bytes(value) if isinstance(value, bytes | bytearray | memoryview) else b""
+
+
+def _stamp(size: int, line: str) -> Stamp:
+    time, _, token = line.partition(" ")
+    try:
+        return Stamp(size, datetime.fromisoformat(time), base64.b64decode(token, validate=True))
+    except (ValueError, binascii.Error) as error:
+        raise StoreError(f"the time stamp of the checkpoint over {size} was changed") from error
 
 
 def _size(connection: Connection) -> int:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 
 from sqlalchemy import Connection, Engine, delete, insert, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from broker.errors import StoreError
-from broker.stores import leasing, reading, writing
+from broker.stores import clock, leasing, offices, reading, writing
 from broker.stores.contract import (
     Accepted,
     Birth,
@@ -29,25 +29,38 @@ from broker.stores.contract import (
     Row,
     Voided,
 )
+from broker.stores.faults import FILE, Faults, translated
 from broker.stores.keeping import Keeping
+from broker.stores.repairing import Repairing
 from broker.stores.sealing import SqlTree
 from broker.stores.tables import deliveries, pauses
+from broker.stores.watching import Watching
 from broker.stores.writer import Batch, Writer
 
+_Record = Callable[[Voided], Entry]
+_Return = tuple[Sequence[str], _Record]
 
-class SqlStore(Keeping):
+
+class SqlStore(Keeping, Repairing, Watching):
     """One SQL database. `writing` is the engine of the one writer, `reading` that of everybody
     else.
     """
 
+    shared = False
+
     def __init__(
-        self, writing_engine: Engine, reading_engine: Engine, broken: Callable[[StoreError], None]
+        self,
+        writing_engine: Engine,
+        reading_engine: Engine,
+        broken: Callable[[StoreError], None],
+        faults: Faults = FILE,
     ) -> None:
-        """Take two engines and whom to tell when the store can no longer be used."""
+        """Take two engines, whom to tell when the store can no longer be used, and how it fails."""
+        self._faults = faults
         self._writing = writing_engine
         self._reading = reading_engine
         self._kept: Connection | None = None
-        self._writer = Writer(self._begin, broken)
+        self._writer = Writer(self._begin, broken, faults)
         self._accept = Batch("accept", writing.accept)
         self._refuse = Batch("refuse", writing.refuse)
         self._change = Batch("change", writing.change)
@@ -57,6 +70,10 @@ class SqlStore(Keeping):
         self._pause = Batch("pause", _pause)
         self._resume = Batch("resume", _resume)
         self._recover = Batch("recover", _recover)
+        self._renew = Batch("renew", _renew)
+        self._release = Batch("release", _release)
+        self._elect = Batch("elect", _elect)
+        self._resign = Batch("resign", _resign)
         self.tree = SqlTree(self._writer, self._read)
 
     def accept(self, birth: Birth) -> Future[Accepted]:
@@ -72,8 +89,7 @@ class SqlStore(Keeping):
         token = self._writer.submit(self._lease, room).result()
         if token is None:
             return []
-        with self._read() as connection:
-            return leasing.jobs(connection, token)
+        return self._jobs(token)
 
     def change(self, changes: Sequence[Change]) -> Future[list[bool]]:
         """Write what steps did; False where the lease or the expected state was no longer there."""
@@ -90,6 +106,32 @@ class SqlStore(Keeping):
     def recover(self, record: Callable[[Voided], Entry]) -> int:
         """Void the leases of an earlier start, with an entry for each; return how many."""
         return self._writer.submit(self._recover, record).result()
+
+    def renew(self, tokens: Sequence[str], term: float) -> Future[None]:
+        """Begin the term of these leases anew."""
+        return self._writer.submit(self._renew, (tuple(tokens), term))
+
+    def release(self, tokens: Sequence[str], record: Callable[[Voided], Entry]) -> Future[int]:
+        """Give leases back, with an entry for each; return how many."""
+        return self._writer.submit(self._release, (tuple(tokens), record))
+
+    def elect(self, offices: Sequence[str], owner: str, term: float) -> Future[frozenset[str]]:
+        """Ask for offices that one process at a time holds; return those that `owner` has now."""
+        return self._writer.submit(self._elect, (tuple(offices), owner, term))
+
+    def resign(self, owner: str) -> Future[None]:
+        """Give all offices of an owner back."""
+        return self._writer.submit(self._resign, owner)
+
+    def holders(self) -> Mapping[str, str]:
+        """Offices that are held now, each with its owner."""
+        with self._read() as connection:
+            return offices.holders(connection)
+
+    def overdue(self, seconds: float, limit: int) -> list[tuple[str, str]]:
+        """Ids and channels of deliveries that could have been taken for so long, oldest first."""
+        with self._read() as connection:
+            return leasing.overdue(connection, seconds, limit)
 
     def row(self, id: str) -> Row | None:
         """One message by its id."""
@@ -153,6 +195,21 @@ class SqlStore(Keeping):
         with self._read() as connection:
             return leasing.due(connection)
 
+    @property
+    def name(self) -> str:
+        """What to call it in a text, without a password."""
+        raise NotImplementedError
+
+    def others(self) -> int:
+        """How many other processes have it open; 0 where nobody can tell."""
+        return 0
+
+    @contextmanager
+    def frozen(self) -> Iterator[Connection]:
+        """Open a transaction beside which nobody writes."""
+        with self._writing.begin() as connection:
+            yield connection
+
     def changed(self) -> bool:
         """Whether another process may have written since the last call."""
         return True
@@ -165,8 +222,15 @@ class SqlStore(Keeping):
         self._writing.dispose()
         self._reading.dispose()
 
+    def _jobs(self, token: str) -> list[Job]:
+        with self._read() as connection:
+            return leasing.jobs(connection, token)
+
+    def _begin(self) -> AbstractContextManager[Connection]:
+        return self._transaction()
+
     @contextmanager
-    def _begin(self) -> Iterator[Connection]:
+    def _transaction(self) -> Iterator[Connection]:
         """Begin on the writer's one connection: taking it from a pool each time costs as much as
         the commit.
         """
@@ -181,7 +245,7 @@ class SqlStore(Keeping):
             with self._reading.connect() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise StoreError(f"the store cannot be read: {type(error).__name__}") from error
+            raise translated(error, self._faults.judge, "the store cannot be read") from error
 
 
 def _note(connection: Connection, items: Sequence[Sequence[Entry]]) -> list[None]:
@@ -205,16 +269,42 @@ def _lease(connection: Connection, items: Sequence[Room]) -> list[str | None]:
     return [leasing.lease(connection, room) for room in items]
 
 
-def _recover(connection: Connection, items: Sequence[Callable[[Voided], Entry]]) -> list[int]:
-    found = leasing.void(connection)
-    writing.insert_entries(connection, (items[0](voided) for voided in found))
-    return [len(found)] * len(items)
+def _recover(connection: Connection, items: Sequence[_Record]) -> list[int]:
+    return [_returned(connection, leasing.void(connection), items[0])] * len(items)
+
+
+def _renew(connection: Connection, items: Sequence[tuple[Sequence[str], float]]) -> list[None]:
+    for tokens, term in items:
+        leasing.renew(connection, tokens, term)
+    return [None] * len(items)
+
+
+def _release(connection: Connection, items: Sequence[_Return]) -> list[int]:
+    return [_returned(connection, leasing.release(connection, tokens), record)
+            for tokens, record in items]  # fmt: skip
+
+
+def _returned(connection: Connection, found: Sequence[Voided], record: _Record) -> int:
+    writing.insert_entries(connection, (record(voided) for voided in found))
+    return len(found)
+
+
+def _elect(
+    connection: Connection, items: Sequence[tuple[Sequence[str], str, float]]
+) -> list[frozenset[str]]:
+    return [offices.elect(connection, *item) for item in items]
+
+
+def _resign(connection: Connection, items: Sequence[str]) -> list[None]:
+    for owner in items:
+        offices.resign(connection, owner)
+    return [None] * len(items)
 
 
 def _pause(connection: Connection, items: Sequence[tuple[Pause, Entry]]) -> list[None]:
     for pause, entry in items:
         connection.execute(delete(pauses).where(pauses.c.route == pause.route))
-        row = {"actor": pause.actor, "reason": pause.reason, "since": writing.micros(pause.since)}
+        row = {"actor": pause.actor, "reason": pause.reason, "since": clock.micros(pause.since)}
         connection.execute(insert(pauses).values(route=pause.route, **row))
         writing.insert_entries(connection, [entry])
     return [None] * len(items)

@@ -54,6 +54,11 @@ class SqliteStore(SqlStore):
         # One writer at a time, so that entries become visible in their order.
         self.tree.late = False
 
+    @property
+    def name(self) -> str:
+        """What to call it in a text."""
+        return f"the file {self.file}"
+
     def changed(self) -> bool:
         """Whether another connection has written since the last call."""
         with self._lock:

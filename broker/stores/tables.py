@@ -65,6 +65,7 @@ deliveries = Table(
     Column("reason", String(8), nullable=False),
     Column("error", Text, nullable=False),
     Column("receipt", Text, nullable=False),
+    Column("lease", BigInteger),
 )
 
 refusals = Table(
@@ -157,6 +158,24 @@ pauses = Table(
     Column("since", BigInteger, nullable=False),
 )
 
+#: What one process at a time does; `until` is the end of its term on the clock of the store.
+offices = Table(
+    "offices",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("owner", Text, nullable=False),
+    Column("until", BigInteger, nullable=False),
+)
+
+#: The last group that each writer committed: tells what became of a commit whose answer was lost.
+writers = Table(
+    "writers",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("number", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
 #: Keyed fingerprints of what people look for; they go with the payload when it is erased.
 business_keys = Table(
     "business_keys",
@@ -164,4 +183,80 @@ business_keys = Table(
     Column("message", String(36), primary_key=True),
     Column("name", Text, nullable=False),
     Column("fingerprint", LargeBinary, primary_key=True),
+)
+
+#: What a person chose, frozen, with the progress of each message.
+selections = Table(
+    "selections",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("act", String(8), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("again", Integer, nullable=False),
+    Column("reroute", Integer, nullable=False),
+)
+
+selected = Table(
+    "selected",
+    metadata,
+    Column("selection", Text, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("message", String(36), nullable=False),
+    Column("progress", String(9), nullable=False),
+    Column("note", Text, nullable=False),
+)
+
+#: New content that waits for a second person; sealed under the key of the original.
+proposals = Table(
+    "proposals",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("message", String(36), nullable=False),
+    Column("became", String(36), nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("made", BigInteger, nullable=False),
+    Column("route", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("salt", LargeBinary, nullable=False),
+    Column("box", LargeBinary),
+    Column("decision", String(9), nullable=False),
+    Column("decider", Text, nullable=False),
+)
+
+#: Times in which a route is stopped.
+windows = Table(
+    "windows",
+    metadata,
+    Column("id", String(36), primary_key=True),
+    Column("route", Text, nullable=False),
+    Column("start", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+)
+
+#: Causes for an alert; `told` says by which way people know of them.
+alarms = Table(
+    "alarms",
+    metadata,
+    Column("cause", Text, primary_key=True),
+    Column("since", BigInteger, nullable=False),
+    Column("ended", BigInteger),
+    Column("process", Text, nullable=False),
+    Column("facts", Text, nullable=False),
+    Column("told", Text, nullable=False),
+)
+
+#: Requests that were not delivered, or not answered, in time.
+late = Table(
+    "late",
+    metadata,
+    Column("message", String(36), primary_key=True),
+    Column("kind", String(8), primary_key=True),
+    Column("route", Text, nullable=False),
+    Column("due", BigInteger, nullable=False),
 )

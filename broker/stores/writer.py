@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, NestedTransaction
-from sqlalchemy.exc import DatabaseError, DBAPIError, InternalError, OperationalError
+from sqlalchemy.exc import IntegrityError
 
 from broker.errors import StoreError
+from broker.stores.faults import FILE, Faults, cause, translated
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 #: More than this in one transaction gains nothing and makes the first waiter wait longer.
 GROUP = 400
+#: Before the next attempt to reach a database: the first, and the longest (seconds).
+PAUSES = (0.05, 1.0)
+#: So often an item is written that another process may have written in between.
+RACES = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,17 +47,25 @@ class Writer:
     """Runs writes in one transaction per group; waiters are released after COMMIT returned.
 
     If one fails, each kind gets a savepoint and its items are tried one by one, so that one
-    caller's failure
-    is not another's. An error of the database itself fails the whole group and every later one.
+    caller's failure is not another's. Where the database is away, the group is written again once
+    it is back, or fails when the patience is over. An error of the database itself fails the whole
+    group and every later one.
     """
 
     def __init__(
         self,
         begin: Callable[[], AbstractContextManager[Connection]],
         broken: Callable[[StoreError], None],
+        faults: Faults = FILE,
     ) -> None:
-        """Take what opens a transaction, and whom to tell when the store can no longer be used."""
+        """Take what opens a transaction, whom to tell when the store can no longer be used, and how
+        it fails.
+        """
         self._begin = begin
+        self._faults = faults
+        self._away: float | None = None
+        self._pause = PAUSES[0]
+        self._closing = Event()
         self._broken = broken
         self._gate = Lock()
         self._failure: StoreError | None = None
@@ -77,6 +91,7 @@ class Writer:
         with self._gate:
             self._failure = self._failure or StoreError("the store is closed")
             self._queue.put(None)
+        self._closing.set()
         self._thread.join()
 
     def _run(self) -> None:
@@ -107,7 +122,7 @@ class Writer:
         if self._broke is not None:
             return self._fail(group, self._broke)
         try:
-            outcomes = self._together(group) or self._apart(group)
+            outcomes = self._settled(group)
         except Exception as error:  # noqa: BLE001 - nobody must wait for a thread that is gone
             return self._break(group, error)
         for waiter, outcome in outcomes:
@@ -116,22 +131,82 @@ class Writer:
             else:
                 waiter.future.set_result(outcome)
 
+    def _settled(self, group: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
+        """Write the group, again and again while the database is away."""
+        while True:
+            try:
+                outcomes = self._together(group) or self._apart(group)
+            except Exception as error:
+                fault = self._faults.judge(error)
+                if fault == "broken":
+                    raise
+                if fault == "unknown" or not self._worth(error):
+                    away = translated(error, self._faults.judge, "the store cannot be reached")
+                    return [(waiter, away) for waiter in group]
+            else:
+                self._away, self._pause = None, PAUSES[0]
+                return outcomes
+
+    def _worth(self, error: Exception) -> bool:
+        """Whether another attempt is, after a pause that grows."""
+        begun = time.monotonic()
+        self._away = self._away or begun
+        closed = self._closing.wait(self._pause)
+        self._pause = min(2 * self._pause, PAUSES[1])
+        return not closed and begun - self._away < self._faults.patience
+
     def _together(self, group: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
         """Write all without savepoints, the usual case; return nothing where an item failed."""
         try:
             with self._begin() as connection:
                 return [pair for part in _kinds(group) for pair in _written(connection, part)]
         except Exception as error:  # a value may fail in any way, also in the driver
-            if _fatal(error):
+            if self._faults.judge(error) != "item":
                 raise
             return []
 
     def _apart(self, group: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
         with self._begin() as connection:
-            return [pair for part in _kinds(group) for pair in _attempt(connection, part)]
+            return [pair for part in _kinds(group) for pair in self._attempt(connection, part)]
+
+    def _attempt(self, connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
+        if len(part) == 1:
+            return [(part[0], self._single(connection, part[0]))]
+        try:
+            return self._saved(connection, part)
+        except Exception as error:  # a value may fail in any way, also in the driver
+            if self._faults.judge(error) != "item":
+                raise
+        return [(waiter, self._single(connection, waiter)) for waiter in part]
+
+    def _single(self, connection: Connection, waiter: _Waiter) -> Any:
+        """Write one item; return its result or its failure."""
+        tries = RACES
+        while True:
+            try:
+                return self._saved(connection, [waiter])[0][1]
+            except Exception as error:  # a value may fail in any way, also in the driver
+                if self._faults.judge(error) != "item":
+                    raise
+                tries -= 1
+                # Another process may have written the same in between: looking again finds it.
+                if not tries or not isinstance(error, IntegrityError):
+                    return _failed(error, waiter.batch.name)
+
+    def _saved(self, connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
+        savepoint = connection.begin_nested()
+        try:
+            pairs = _written(connection, part)
+        except Exception as error:
+            # Else the database may have undone the transaction, and the savepoint with it.
+            if self._faults.judge(error) == "item":
+                _undo(connection, savepoint)
+            raise
+        savepoint.commit()
+        return pairs
 
     def _break(self, group: list[_Waiter], error: Exception) -> None:
-        failure = StoreError(f"the store failed in a commit: {_cause(error)}")
+        failure = StoreError(f"the store failed in a commit: {cause(error)}")
         failure.__cause__ = error
         self._failure = self._broke = failure
         self._fail(group, failure)
@@ -154,44 +229,15 @@ def _written(connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter,
     return list(zip(part, results, strict=True))
 
 
-def _attempt(connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
-    batch = part[0].batch
-    savepoint = connection.begin_nested()
-    try:
-        pairs = _written(connection, part)
-    except Exception as error:  # a value may fail in any way, also in the driver
-        if _fatal(error):
-            # The database may have undone the transaction, and the savepoint with it.
-            raise
-        _undo(connection, savepoint)
-        if len(part) == 1:
-            return [(part[0], _translated(error, batch.name))]
-    else:
-        savepoint.commit()
-        return pairs
-    return [outcome for waiter in part for outcome in _attempt(connection, [waiter])]
-
-
 def _undo(connection: Connection, savepoint: NestedTransaction) -> None:
     while (inner := connection.get_nested_transaction()) is not None and inner is not savepoint:
         inner.rollback()
     savepoint.rollback()
 
 
-def _fatal(error: Exception) -> bool:
-    """Whether the database itself failed: what it holds or where it lies, not one item."""
-    kind = (OperationalError, InternalError, MemoryError)
-    return isinstance(error, kind) or type(error) is DatabaseError
-
-
-def _translated(error: Exception, name: str) -> Exception:
+def _failed(error: Exception, name: str) -> Exception:
     if isinstance(error, StoreError):
         return error
-    failure = StoreError(f"the store refused to write ({name}): {_cause(error)}")
+    failure = StoreError(f"the store refused to write ({name}): {cause(error)}")
     failure.__cause__ = error
     return failure
-
-
-def _cause(error: Exception) -> str:
-    # The driver's own words only: SQLAlchemy's text repeats the statement and its values.
-    return str(error.orig) if isinstance(error, DBAPIError) else type(error).__name__

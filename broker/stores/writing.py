@@ -5,32 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, text, update
 
 from broker.errors import StoreError
-from broker.message import Authority, Envelope, now
-from broker.stores import bulk
+from broker.message import Authority, Envelope
+from broker.stores import bulk, clock
+from broker.stores.clock import micros, moment
 from broker.stores.contract import Accepted, Birth, Change, Entry, Payload, Refused, Verdict
 from broker.stores.tables import business_keys, deliveries, entries, messages, payloads, refusals
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
 _ENVELOPE = tuple(field.name for field in fields(Envelope))
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def micros(time: datetime) -> int:
-    """Return whole microseconds since 1970."""
-    return (time - _EPOCH) // timedelta(microseconds=1)
-
-
-def moment(value: int) -> datetime:
-    """Return the time of whole microseconds since 1970."""
-    return _EPOCH + timedelta(microseconds=value)
 
 
 def envelope_text(envelope: Envelope) -> str:
@@ -92,7 +79,7 @@ def insert_births(connection: Connection, births: Sequence[Birth]) -> None:
     """Insert messages with payload, delivery and entries."""
     if not births:
         return
-    stamp = micros(now())
+    stamp = clock.stamp(connection)
     bulk.insert(connection, messages, _MESSAGE, [_message_row(birth) for birth in births])
     insert_payloads(connection, [_payload_row(b.message.id, b.payload) for b in births])
     bulk.insert(connection, deliveries, _DELIVERY, [_delivery_row(b, stamp) for b in births])
@@ -164,6 +151,7 @@ def _delivery_row(birth: Birth, stamp: int) -> bulk.Values:
         "reason": way.reason,
         "error": way.error,
         "receipt": "",
+        "lease": None,
     }
     return [row[name] for name in _DELIVERY]
 
@@ -181,13 +169,16 @@ _CHANGE = """
 """
 _LEASED = "AS v WHERE deliveries.message = v.column1 AND deliveries.token = v.column2"
 _EXPECTED = "AS v WHERE deliveries.message = v.column1 AND deliveries.state = v.column2"
-_COLUMNS = 10
+_KINDS: tuple[bulk.Kind, ...] = (
+    *("text", "text", "text", "int", "int", "int", "int"),
+    *("text", "text", "text"),
+)
 
 
 def change(connection: Connection, groups: Sequence[Sequence[Change]]) -> list[list[bool]]:
     """Write steps; the usual case is a handful of statements for all of them."""
     flat = [step for group in groups for step in group]
-    stamp = micros(now())
+    stamp = clock.stamp(connection)
     if not connection.in_nested_transaction() and all(step.token is not None for step in flat):
         _together(connection, flat, stamp)
         return [[True] * len(group) for group in groups]
@@ -195,8 +186,9 @@ def change(connection: Connection, groups: Sequence[Sequence[Change]]) -> list[l
 
 
 def _together(connection: Connection, steps: Sequence[Change], stamp: int) -> None:
-    rows = [_change_row(step, step.token, stamp) for step in steps]
-    if bulk.update(connection, _CHANGE, _COLUMNS, _LEASED, rows) != len(steps):
+    ahead = clock.ahead(connection)
+    rows = [_change_row(step, step.token, stamp, ahead) for step in steps]
+    if bulk.update(connection, _CHANGE, _KINDS, _LEASED, rows) != len(steps):
         # The writer undoes the group and tries again one by one, to see which lease is gone.
         raise StoreError("a lease is gone")
     _attachments(connection, steps)
@@ -205,19 +197,21 @@ def _together(connection: Connection, steps: Sequence[Change], stamp: int) -> No
 def _single(connection: Connection, step: Change, stamp: int) -> bool:
     after = _EXPECTED if step.token is None else _LEASED
     names = [state.value for state in step.expected] if step.token is None else [step.token]
-    rows = [_change_row(step, name, stamp) for name in names]
-    if bulk.update(connection, _CHANGE, _COLUMNS, after, rows) != 1:
+    ahead = clock.ahead(connection)
+    rows = [_change_row(step, name, stamp, ahead) for name in names]
+    if bulk.update(connection, _CHANGE, _KINDS, after, rows) != 1:
         return False
     _attachments(connection, [step])
     return True
 
 
-def _change_row(step: Change, hold: str | None, stamp: int) -> bulk.Values:
+def _change_row(step: Change, hold: str | None, stamp: int, ahead: int) -> bulk.Values:
     return (
         step.id,
         hold,
         step.state.value,
-        None if step.due is None else micros(step.due),
+        # A due time is meant on the caller's clock: what counts is how far off it is.
+        None if step.due is None else micros(step.due) + ahead,
         stamp,
         1 if step.payload is not None else None,
         None if step.sending is None else int(step.sending),

@@ -9,21 +9,28 @@ import pytest
 
 from broker.errors import StoreError
 from broker.stores.contract import Store
+from broker.stores.postgres import PostgresStore
 from broker.stores.sqlite import SqliteStore
 
 Open = Callable[[], Store]
 
 
-@pytest.fixture(params=["sqlite"])
-def opened(tmp_path: Path) -> Iterator[Open]:
+def broken(error: StoreError) -> None:
+    """Fail: no test of the contract breaks its store."""
+    raise AssertionError(error)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Open]:
     """Open the same store again and again, as several processes do."""
     stores: list[Store] = []
-
-    def broken(error: StoreError) -> None:
-        raise AssertionError(error)
+    database = request.getfixturevalue("database") if request.param == "postgres" else ""
 
     def make() -> Store:
-        stores.append(SqliteStore(tmp_path / "broker.sqlite", broken))
+        if database:
+            stores.append(PostgresStore(database, broken))
+        else:
+            stores.append(SqliteStore(tmp_path / "broker.sqlite", broken))
         return stores[-1]
 
     yield make

@@ -14,6 +14,7 @@ from uuid import UUID
 
 import pytest
 
+from broker.channels.amqp import Amqp
 from broker.channels.channel import Channel, Declared, Found, Prepared, Verdict
 from broker.channels.directory import Directory
 from broker.channels.rest import Rest
@@ -21,7 +22,9 @@ from broker.channels.soap import Soap
 from broker.channels.table import Table
 from broker.errors import ChannelError, StoreError, Unreachable
 from broker.fields import Field
+from broker.standins.daemon import until
 from tests.servers.http import Request, Server, answer
+from tests.servers.queues import Queues
 
 PERSON = "Erika Muster"
 SECRET = "geheim-4711"
@@ -116,10 +119,33 @@ def soap(folder: Path) -> AbstractContextManager[Case]:
     return http(folder, Soap, body, {"wsdl": folder / "amt.wsdl"})
 
 
-@pytest.fixture(params=[directory, soap, table, rest], ids=lambda make: str(make.__name__))
+@contextmanager
+def amqp(folder: Path, queues: Queues) -> Iterator[Case]:
+    """Let a consumer take each message_id once."""
+    queues.make("eingang")
+    keys: set[str] = set()
+    wrong = folder / "wrong.password"
+    wrong.write_text(SECRET, "utf-8")
+    known = queues.values | {"routing_key": "eingang", "repeats": "recognised"}
+
+    def arrived() -> int:
+        keys.update(found.properties.message_id for found in queues.take("eingang"))
+        return len(keys)
+
+    yield Case(
+        lambda **other: Amqp(Declared("amt", "amqp", known | other)),
+        Amqp,
+        arrived,
+        PERSON.encode(),
+        {"url": "amqp://broker@127.0.0.1:1", "password_file": wrong},
+    )
+
+
+@pytest.fixture(params=[amqp, directory, soap, table, rest], ids=lambda make: str(make.__name__))
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Case]:
     made: list[Channel] = []
-    with request.param(tmp_path) as found:
+    other = (request.getfixturevalue("queues"),) if request.param is amqp else ()
+    with request.param(tmp_path, *other) as found:
 
         def build(**other: Any) -> Channel:
             made.append(found.build(**other))
@@ -271,9 +297,36 @@ def test_several_senders_at_once_deliver_each_message(case: Case) -> None:
     assert case.arrived() == 40
 
 
-@pytest.fixture(params=["folder", "rows"])
+def waiting(queues: Queues) -> Iterator[Callable[[], Channel]]:
+    """Yield a builder of a channel with three replies in a queue.
+
+    What is fetched is hidden from others, so the channel before is closed first.
+    """
+    queues.make("ausgang", "ausgang.quarantine")
+    for number in range(3):
+        queues.put("ausgang", b"B", message_id=str(number))
+    made: list[Channel] = []
+
+    def build() -> Channel:
+        for channel in made:
+            held = len(list(channel.receive()))
+            channel.close()
+            assert until(lambda: queues.count("ausgang") == held, 30)  # noqa: B023 - called here
+        values = queues.values | {"replies": "ausgang"}
+        made[:] = [Amqp(Declared("amt", "amqp", values))]
+        return made[0]
+
+    yield build
+    for channel in made:
+        channel.close()
+
+
+@pytest.fixture(params=["folder", "rows", "queue"])
 def source(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Channel]]:
     """Return a builder of a channel with three replies waiting."""
+    if request.param == "queue":
+        yield from waiting(request.getfixturevalue("queues"))
+        return
     if request.param == "folder":
         for number in range(3):
             (tmp_path / f"{number}.txt").write_bytes(b"B")

@@ -157,13 +157,17 @@ def test_a_case_of_one_route_does_not_hold_another_route(store: Store) -> None:
 # crashes
 
 
+#: A lease whose term is over as soon as it began, as that of a process which died long ago.
+LOST = Room(term=-1)
+
+
 def crash(store: Store) -> int:
     return store.recover(lambda voided: entry(voided.message, "recovered"))
 
 
 def test_leases_of_an_earlier_start_are_void_with_an_entry_each(store: Store) -> None:
     ids = taken_in(store, birth(), birth())
-    store.take(Room())
+    store.take(LOST)
 
     assert crash(store) == 2
 
@@ -174,7 +178,7 @@ def test_leases_of_an_earlier_start_are_void_with_an_entry_each(store: Store) ->
 
 def test_an_outcome_of_an_earlier_start_comes_too_late(store: Store) -> None:
     taken_in(store, birth())
-    job = take_one(store)
+    job = take_one(store, LOST)
     crash(store)
 
     assert store.change([done(job)]).result() == [False]
@@ -183,7 +187,7 @@ def test_an_outcome_of_an_earlier_start_comes_too_late(store: Store) -> None:
 
 def test_what_was_in_hand_at_a_crash_is_taken_first_and_alone(store: Store) -> None:
     ids = taken_in(store, birth(), birth())
-    store.take(Room())
+    store.take(LOST)
     crash(store)
     taken_in(store, birth(), birth())
 
@@ -195,7 +199,7 @@ def test_what_was_in_hand_at_a_crash_is_taken_first_and_alone(store: Store) -> N
 
 def test_others_are_taken_while_a_suspect_is_in_hand(store: Store) -> None:
     taken_in(store, birth())
-    store.take(Room())
+    store.take(LOST)
     crash(store)
     (fresh,) = taken_in(store, birth())
 
@@ -204,7 +208,7 @@ def test_others_are_taken_while_a_suspect_is_in_hand(store: Store) -> None:
 
 def test_a_mark_without_an_outcome_is_a_doubt_after_the_crash(store: Store) -> None:
     taken_in(store, birth())
-    job = take_one(store)
+    job = take_one(store, LOST)
     store.change([Change(job.id, job.token, State.WORKING, sending=True)]).result()
     crash(store)
 
@@ -216,7 +220,7 @@ def test_a_mark_without_an_outcome_is_a_doubt_after_the_crash(store: Store) -> N
 def test_crashes_in_company_do_not_count(store: Store) -> None:
     ids = taken_in(store, birth(), birth())
     for _ in range(5):
-        store.take(Room(suspects=False))
+        store.take(Room(suspects=False, term=-1))
         crash(store)
 
     assert [state(store, id) for id in ids] == [State.WAITING] * 2
@@ -231,7 +235,7 @@ def test_the_entry_of_a_void_lease_can_tell_attempts_and_poison(store: Store) ->
         return entry(voided.message, "recovered")
 
     for _ in range(4):
-        store.take(Room())
+        store.take(LOST)
         store.recover(record)
 
     assert told == [(1, False), (2, False), (3, False), (4, True)]
@@ -241,7 +245,7 @@ def test_an_end_in_order_forgets_the_crashes_before_it(store: Store) -> None:
     (id,) = taken_in(store, birth())
     for _ in range(4):
         for _ in range(3):
-            store.take(Room())
+            store.take(LOST)
             crash(store)
         store.change([replace(done(take_one(store), State.WAITING), due=now())]).result()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
 from broker.errors import StoreError
 from broker.journal.trail import entry
 from broker.stores.contract import Leaf, Note, Seal, Store
+from broker.stores.custody import Stamp
 
 Open = Callable[[], Store]
 HASH = bytes(range(32))
@@ -97,6 +99,27 @@ def test_checkpoints_come_smallest_first_with_the_lines_of_witnesses(store: Stor
 
     assert store.tree.notes() == [Note(3, "note 3\nnewer line\n"), Note(5, "note 5\n")]
     assert store.tree.notes(after=3) == store.tree.notes(last=True) == [Note(5, "note 5\n")]
+
+
+def test_time_stamps_are_kept_beside_their_checkpoints_and_in_no_note(store: Store) -> None:
+    for size in (3, 5, 9):
+        store.tree.publish(Note(size, f"note {size}\n")).result()
+    first = Stamp(3, datetime(2026, 3, 2, 8, tzinfo=UTC), b"one")
+    last = Stamp(9, datetime(2026, 3, 2, 9, tzinfo=UTC), bytes(range(256)))
+
+    assert store.tree.latest() is None
+    assert store.tree.stamp(last).result()
+    assert store.tree.stamp(first).result()
+
+    assert store.tree.stamps() == [first, last]
+    assert store.tree.stamps(after=3) == store.tree.stamps(after=3, limit=1) == [last]
+    assert store.tree.stamps(limit=1) == [first]
+    assert store.tree.latest() == last
+    assert store.tree.notes(limit=2) == [Note(3, "note 3\n"), Note(5, "note 5\n")]
+
+
+def test_a_checkpoint_that_is_not_there_cannot_be_stamped(store: Store) -> None:
+    assert not store.tree.stamp(Stamp(3, datetime(2026, 3, 2, 8, tzinfo=UTC), b"one")).result()
 
 
 def test_the_first_checkpoint_of_a_size_stays(store: Store) -> None:

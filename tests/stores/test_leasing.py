@@ -31,7 +31,7 @@ def test_nothing_is_looked_for_in_all_deliveries(
     store: SqliteStore, statement: object, index: str
 ) -> None:
     with store._reading.connect() as connection:
-        values = {"channel": "x", "now": 0, "room": 1, "token": "", "crashes": 3}
+        values = {"channel": "x", "now": 0, "room": 1, "token": "", "crashes": 3, "until": 0}
         names = statement._bindparams  # type: ignore[attr-defined]
         plan = connection.exec_driver_sql(
             f"EXPLAIN QUERY PLAN {statement}",

@@ -261,7 +261,7 @@ from tests.births import birth
 file, told = Path(sys.argv[1]), []
 store = SqliteStore(file, told.append)
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, (800_000, 800_000))
 try:
     while True:
         print(store.accept(birth(b"x" * 9000)).result(timeout=30).id, flush=True)
