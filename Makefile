@@ -16,7 +16,7 @@ CODE   := broker tests adapters tools $(wildcard benchmarks)
 # How many nodes of RabbitMQ `make servers` starts.
 NODES  ?= 1
 
-.PHONY: help setup demo run servers servers-packages test test-all check lock bench docs clean
+.PHONY: help setup demo run servers servers-packages test test-all check lock bench docs release audit clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 25
@@ -80,6 +80,13 @@ bench: setup ## the product against the limits of its parts, in one run
 
 docs: setup ## write docs/reference/ anew from the code
 	@$(BROKER) docs
+
+release: setup ## wheel, source, SBOM, checksums, signature in dist/ (KEY=… or UNSIGNED=1)
+	@rm -rf dist
+	@$(PY) tools/release.py dist $(if $(UNSIGNED),--unsigned,--key "$(KEY)")
+
+audit: setup ## known weaknesses of the locked packages (STRICT=1: no network is an error)
+	@$(PY) tools/audit.py $(if $(STRICT),--strict)
 
 clean: ## remove what the targets made; asks for nothing, keeps var/
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage dist build

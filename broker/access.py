@@ -17,6 +17,7 @@ ACTS: Final = (
     "searched", "opened", "exported", "paused", "resumed", "replayed", "closed", "settled",
     "rehearsed", "erased", "forgotten", "retained", "locked", "unlocked", "released", "rotated",
     "rewrapped", "retired", "witnessed", "installed", "removed", "submitted",
+    "selected", "carried", "cancelled", "proposed", "confirmed", "declined",
 )  # fmt: skip
 #: What was asked for in these is a word of this program or a time, never what somebody typed.
 _PLAIN: Final = frozenset({"state", "direction", "since", "until", "format"})

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from broker.catalog import Catalog
+from broker.channels.amqp import Amqp
 from broker.channels.channel import Channel, Declared
 from broker.channels.directory import Directory
 from broker.channels.rest import Rest
@@ -14,23 +15,31 @@ from broker.channels.table import Table as TableChannel
 from broker.config.load import load
 from broker.config.tables import Known
 from broker.document import Limits
-from broker.errors import ConfigError, Finding, StoreError
+from broker.errors import ConfigError, Finding, StoreAway, StoreError
 from broker.fields import Field
 from broker.journal.vault import Vault
+from broker.metrics import Meter
 from broker.pipeline import Site
 from broker.routes import RoutingTable
 from broker.settings import Settings, variable
+from broker.stores import inspection
+from broker.stores.address import Address
 from broker.stores.contract import Filter, Store
+from broker.stores.doorbell import Doorbell, Standing
+from broker.stores.inspection import Inspection
+from broker.stores.postgres import SCHEMES, PostgresStore
 from broker.stores.sqlite import SqliteStore
 from broker.xoev.codelists import CodeLists
 from broker.xoev.judgement import Checks
 from broker.xoev.rules import Rules
 from broker.xoev.standards import Standards
 
+Moved = Mapping[str, int]
 Kinds = Mapping[str, type[Channel]]
 
 #: Every kind of channel that routes.yaml may name.
 KINDS: Kinds = {
+    "amqp": Amqp,
     "directory": Directory,
     "rest": Rest,
     "soap": Soap,
@@ -48,24 +57,39 @@ class App:
         environ: Mapping[str, str],
         broken: Callable[[StoreError], None] | None = None,
         kinds: Kinds = KINDS,
+        again: Callable[[StoreAway], bool] | None = None,
     ) -> None:
         """Load the configuration, then open the store.
 
-        `broken` is told when the store can no longer be used. Raises ConfigError with all findings,
-        StoreError.
+        `broken` is told when the store can no longer be used; `again` is asked where it is away
+        whether to try once more. Raises ConfigError with all findings, StoreError.
         """
         self.settings = settings
+        self.meter = Meter()
         self._environ = environ
         self._kinds = kinds
         self._site = load_site(settings, environ, kinds)
-        self.vault = Vault.open(settings.site_key, settings.site_key_command)
-        self.store: Store = open_store(settings, broken or _ignored)
+        _kept(settings)
+        self.vault = Vault.open(
+            settings.site_key, settings.site_key_command, settings.encryption == "on"
+        )
+        self.store: Store = self._opened(broken or _ignored, again)
         self._fits()
 
     @property
     def site(self) -> Site:
         """The configuration in force."""
         return self._site
+
+    def _opened(
+        self, broken: Callable[[StoreError], None], again: Callable[[StoreAway], bool] | None
+    ) -> Store:
+        while True:
+            try:
+                return open_store(self.settings, broken)
+            except StoreAway as error:
+                if again is None or not again(error):
+                    raise
 
     def _fits(self) -> None:
         """Refuse a site key that is not the one of this store: nothing could be read with it."""
@@ -132,7 +156,7 @@ def disabled(site: Site) -> dict[str, tuple[Finding, ...]]:
 def load_catalog(settings: Settings, lists: CodeLists | None = None) -> Catalog:
     """Return the adapters; `x:code` finds the code lists of the installation in them."""
     lists = lists or CodeLists.load(settings.schemas)
-    return Catalog.load(settings.adapters, lists.entry)
+    return Catalog.load(settings.adapters, lists.entry, lists.digest)
 
 
 def load_standards(settings: Settings) -> Standards:
@@ -170,14 +194,94 @@ def build(declared: Declared, kinds: Kinds = KINDS) -> Channel:
 
 def open_store(settings: Settings, broken: Callable[[StoreError], None]) -> Store:
     """Open the store that the settings name."""
+    return open_database(settings.database(), broken)
+
+
+def open_database(url: str, broken: Callable[[StoreError], None]) -> Store:
+    """Open the store at a URL. Raises ConfigError, without the URL: it may hold a password."""
+    if url.startswith(_SQLITE):
+        return SqliteStore(Path(url.removeprefix(_SQLITE)), broken)
+    if url.startswith(SCHEMES):
+        return PostgresStore(url, broken)
+    raise ConfigError(
+        "the settings in the environment cannot be used",
+        findings=[
+            Finding(
+                f"{variable('store')}: a database URL starts with {_SQLITE} or with {SCHEMES[0]}"
+            )
+        ],
+    )
+
+
+def inspect_store(settings: Settings) -> Inspection | None:
+    """Return what the store is like, without opening or changing it; None where there is none.
+
+    Raises StoreError, ConfigError.
+    """
     url = settings.database()
-    if not url.startswith(_SQLITE):
-        name = variable("store")
+    if url.startswith(SCHEMES):
+        return inspection.database(url)
+    return inspection.file(Path(url.removeprefix(_SQLITE)))
+
+
+def open_doorbell(settings: Settings) -> Doorbell | None:
+    """Return the doorbell that the settings name; it connects by itself. None if they name none.
+
+    Raises ConfigError.
+    """
+    if not settings.queue:
+        return None
+    from broker.stores.rabbitmq import RabbitDoorbell
+
+    return RabbitDoorbell(_address(settings), settings.queue_name)
+
+
+def look_at_queue(settings: Settings) -> Standing | None:
+    """Return how the doorbell stands, seen from outside; None if the settings name none.
+
+    Raises ConfigError.
+    """
+    if not settings.queue:
+        return None
+    from broker.stores.topology import look
+
+    return look(_address(settings), settings.queue_name)
+
+
+def _address(settings: Settings) -> Address:
+    try:
+        return Address.read(settings.queue, settings.queue_file, settings.queue_ca)
+    except ConfigError as error:
         raise ConfigError(
             "the settings in the environment cannot be used",
-            findings=[Finding(f"{name}: only a URL that starts with {_SQLITE} can be used")],
+            findings=[Finding(str(error), file=variable("queue"))],
+        ) from None
+
+
+def move_store(source: Store, target: Store, told: Callable[[str, int, int], None]) -> Moved:
+    """Carry everything from one store into another, empty one, and return how many rows by table.
+
+    `told` is told a table, the rows carried over and the rows it has. Raises StoreError; then
+    nothing was written.
+    """
+    from broker.stores.moving import move
+    from broker.stores.sql import SqlStore
+
+    if not (isinstance(source, SqlStore) and isinstance(target, SqlStore)):
+        raise StoreError("only a store in a SQL database can be moved")
+    return move(source, target, told)
+
+
+def _kept(settings: Settings) -> None:
+    """Refuse to start with a new site key where a store is there already; raises ConfigError."""
+    file, url = settings.site_key, settings.database()
+    if settings.site_key_command or file.exists() or not url.startswith(_SQLITE):
+        return
+    if Path(url.removeprefix(_SQLITE)).exists():
+        raise ConfigError(
+            f"the site key {file} is missing, and the store is sealed with it; restore it from a "
+            "backup"
         )
-    return SqliteStore(Path(url.removeprefix(_SQLITE)), broken)
 
 
 def _ignored(_error: StoreError) -> None:

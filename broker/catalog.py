@@ -10,7 +10,7 @@ import difflib
 import hashlib
 import sys
 import traceback
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
@@ -38,14 +38,21 @@ class Catalog:
     folders: Mapping[str, Path] = field(default_factory=dict)
     findings: tuple[Finding, ...] = ()
     broken: Mapping[str, tuple[Finding, ...]] = field(default_factory=dict)
+    #: What says which code lists are installed: an adapter's output depends on them too.
+    state: Callable[[], str] = str
 
     @classmethod
-    def load(cls, folders: Iterable[Path], lists: Lists | None = None) -> Catalog:
+    def load(
+        cls,
+        folders: Iterable[Path],
+        lists: Lists | None = None,
+        state: Callable[[], str] = str,
+    ) -> Catalog:
         """Load all adapters below these folders, then those of installed packages.
 
         Stylesheets are compiled on this thread. A broken adapter is a finding and is left out,
         whatever its code raised; so is a second one of the same name. `lists` finds codes in the
-        installed lists (CodeLists.entry).
+        installed lists (CodeLists.entry), `state` tells their digest.
         """
         adapters: dict[str, Adapter] = {}
         places: dict[str, Path] = {}
@@ -62,7 +69,7 @@ class Catalog:
                 broken[name] = tuple(_findings(error, file))
                 findings += broken[name]
         gone = {name: found for name, found in broken.items() if name not in adapters}
-        return cls(adapters, places, tuple(findings), gone)
+        return cls(adapters, places, tuple(findings), gone, state)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -91,10 +98,13 @@ class Catalog:
         return self.folders[name]
 
     def digest(self, name: str) -> str:
-        """Return the SHA-256 (hex) over all files that an adapter's output depends on."""
+        """Return the SHA-256 (hex) over all files that an adapter's output depends on.
+
+        The installed code lists are among them.
+        """
         folder = self.folder(name)
         shared = folder.parent.parent / "shared" / folder.name
-        whole = hashlib.sha256()
+        whole = hashlib.sha256(self.state().encode())
         for root in (folder, shared):
             for file in _files(root):
                 content = file.read_bytes()

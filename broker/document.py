@@ -167,8 +167,14 @@ def _last(error: etree.XMLSyntaxError) -> Any:
 
 
 def _exhausted(error: etree.XMLSyntaxError) -> bool:
-    """Whether even an innocent document with a new name fails: libxml2's dictionary is full."""
-    if _last(error) is not None and "unknown error" not in str(error):
+    """Whether libxml2's dictionary is full: even an innocent document with a new name fails.
+
+    Long names fill its memory, many short ones its table, and each is told in its own way.
+    """
+    last = _last(error)
+    if last is not None and last.type_name == "ERR_NO_MEMORY":
+        return True
+    if last is not None and "unknown error" not in str(error):
         return False
     try:
         etree.fromstring(f"<n{uuid.uuid4().hex}/>".encode(), etree.XMLParser(no_network=True))

@@ -15,6 +15,8 @@ BrokerError
 │   ├── ConversionFailed
 │   │   └── UnknownCode
 │   └── Refused                   the procedure said no
+├── Overloaded                    nothing, or not more, is taken for now: the sender keeps it
+│   └── TooFast                   its sender sends more than its rate allows
 ├── Exhausted                     this process, not the message, is at its end: it starts anew
 ├── SchemaMissing                 → held
 ├── DeliveryUnclear               → unclear
@@ -162,6 +164,19 @@ class UnknownCode(ConversionFailed):
 
 class Refused(MessageError):
     """The procedure looked at the message and said no."""
+
+
+class Overloaded(BrokerError):
+    """Nothing more is taken for now; whoever sends keeps it and sends it again."""
+
+    def __init__(self, text: str = "", seconds: int = 30) -> None:
+        """Say why, and after how many seconds to come back."""
+        super().__init__(text)
+        self.seconds = seconds
+
+
+class TooFast(Overloaded):
+    """The sender sends more than its rate allows; the rest is taken a little later."""
 
 
 class Exhausted(BrokerError):

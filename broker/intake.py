@@ -5,34 +5,63 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 
 from broker.adapter import Correlation
 from broker.answers import reply_birth
 from broker.channels.channel import Incoming
-from broker.errors import Conflict, MessageError, Refusal, ReplyError, SenderNotAllowed
+from broker.errors import (
+    Conflict,
+    Exhausted,
+    Forbidden,
+    MessageError,
+    Refusal,
+    ReplyError,
+    SenderNotAllowed,
+)
 from broker.journal.birth import birth, marked
 from broker.journal.trail import BROKER, Fact, Trail, entry
 from broker.journal.vault import salted
-from broker.message import Authority, Direction, Message, Receipt, new_id, now
+from broker.message import Authority, Direction, Message, Receipt, State, new_id, now
 from broker.outcome import unreadable
 from broker.pipeline import Broker, Site, adapter
+from broker.pressure import Bounds, Pressure
+from broker.scribe import Ring, silent
 from broker.stores.contract import Accepted, Birth, Refused, Row, Way
 
 
 class Intake:
     """Accepts what channels bring. Thread-safe."""
 
-    def __init__(self, broker: Broker, guard: Callable[[], None] = lambda: None) -> None:
-        """Take the broker whose store keeps it, and what raises while nothing may be taken."""
+    def __init__(
+        self,
+        broker: Broker,
+        guard: Callable[[], None] = lambda: None,
+        ring: Ring = silent,
+        exhausted: Callable[[Exhausted], None] = lambda _error: None,
+        pressure: Pressure | None = None,
+    ) -> None:
+        """Take the broker whose store keeps it, and what raises while nothing may be taken.
+
+        `ring` is called after the commit of what is due, on any thread; `exhausted` is told where
+        the parser of this process is at its end; `pressure` says whether there is room.
+        """
         self._broker = broker
         self.guard = guard
+        self._ring = ring
+        self._exhausted = exhausted
+        #: Raises Overloaded while nothing more may be taken.
+        self.pressure = pressure or Pressure(
+            broker.store, lambda: broker.site.table.table, Bounds()
+        )
 
     def accept(self, body: bytes, party: str, via: str, actor: str = "") -> Receipt:
         """Accept one message of an authenticated party; return after the commit.
 
         `actor` is the person who brings it by hand. Raises Refusal, after the bytes and the reason
-        were kept, where nothing was accepted.
+        were kept, where nothing was accepted; Overloaded where it can be brought again later.
         """
+        self.pressure.admit(party)
         try:
             message, future = self.begin(body, party, actor=actor)
             return self.finish(message, future.result())
@@ -46,21 +75,42 @@ class Intake:
         """Parse and hand to the store without waiting; give the result to `finish`.
 
         `recipient` is what the channel knows of messages whose standard has no head. Raises
-        Refusal where no head can be read, Unsealed where the journal is not sealed any more.
+        Refusal where no head can be read, Unsealed where the journal is not sealed any more,
+        Overloaded where there is no room for it. Call `pressure.admit` before.
         """
         self.guard()
+        self.pressure.check()
+        try:
+            made = self._made(body, party, recipient, actor)
+        except Exhausted as error:
+            self._exhausted(error)
+            raise
+        return made.message, self._accepted(made)
+
+    def _made(self, body: bytes, party: str, recipient: str, actor: str) -> Birth:
         site = self._broker.site
+        _small(site, party, body)
         document = site.standards.parse(body)
         envelope = site.standards.envelope(document, *_ends(site, party, recipient))
         message = Message(new_id(), Direction.REQUEST, envelope, body, party, now())
         way = _way(site, message)
+        self.pressure.enter(way.route)
         trail = Trail(message.id, actor or BROKER)
         if actor:
             trail.note("submitted", party=party)
         name = envelope.uuid or hashlib.sha256(body).hexdigest()
         made = birth(self._broker.vault, message, ("message", party, name), way, trail, "accepted")
-        made = marked(made, self._broker.vault, site.standards.business(document, envelope))
-        return message, self._broker.store.accept(made)
+        return marked(made, self._broker.vault, site.standards.business(document, envelope))
+
+    def _accepted(self, made: Birth) -> Future[Accepted]:
+        future = self._broker.store.accept(made)
+        if self._ring is not silent and made.way.state is State.WAITING:
+            future.add_done_callback(partial(self._rung, made))
+        return future
+
+    def _rung(self, made: Birth, future: Future[Accepted]) -> None:
+        if future.exception() is None and future.result().verdict == "new":
+            self._ring([(made.way.channel, made.message.id)])
 
     def finish(self, message: Message, accepted: Accepted) -> Receipt:
         """Return the receipt of a committed message; the same one for a repeat.
@@ -103,8 +153,13 @@ class Intake:
         A reply that matches nothing becomes a dead letter, it is never guessed.
         """
         self.guard()
-        births = self._replies(channel, incoming)
-        futures = [self._broker.store.accept(made) for made in births]
+        self.pressure.spare()
+        try:
+            births = self._replies(channel, incoming)
+        except Exhausted as error:
+            self._exhausted(error)
+            raise
+        futures = [self._accepted(made) for made in births]
         return [future.result().id for future in futures]
 
     def _replies(self, channel: str, incoming: Incoming) -> list[Birth]:
@@ -148,6 +203,14 @@ class Intake:
     ) -> Birth:  # fmt: skip
         identity = ("reply", channel, source, str(number), hashlib.sha256(part).hexdigest())
         return reply_birth(self._broker, part, channel, identity, request, error)
+
+
+def _small(site: Site, party: str, body: bytes) -> None:
+    """Refuse what is larger than this party may send."""
+    known = site.table.party(party)
+    if known and known.max_message and len(body) > known.max_message:
+        text = f"a message of this party has at most {known.max_message} bytes here"
+        raise Forbidden(text)
 
 
 def _ends(site: Site, party: str, recipient: str) -> tuple[Authority | None, Authority | None]:

@@ -40,13 +40,27 @@ EVENTS: Mapping[str, Meaning] = MappingProxyType(
             "the changed routes.yaml has findings, the old one stays in force",
             "geänderte routes.yaml hat Befunde, die alte gilt weiter",
         ),
-        "renewed": Meaning("the process replaced itself", "der Prozess hat sich erneuert"),
+        "renewed": Meaning("the process replaces itself", "der Prozess erneuert sich"),
+        "heavy": Meaning(
+            "the process takes too much memory and replaces itself",
+            "der Prozess braucht zu viel Speicher und erneuert sich",
+        ),
+        "exhausted": Meaning(
+            "the XML parser takes no new names, the process replaces itself",
+            "der XML-Leser nimmt keine neuen Namen, der Prozess erneuert sich",
+        ),
         "migrated": Meaning("the store has a new schema version", "Ablage auf neuem Stand"),
         "recovered": Meaning(
             "deliveries in hand at a crash are taken up again",
             "beim Absturz Begonnenes wird wieder aufgenommen",
         ),
         "failed": Meaning("an error nobody foresaw", "ein unvorhergesehener Fehler"),
+        "stalled": Meaning(
+            "the dispatcher or the writer of the store does not go on; systemd starts anew",
+            "Verteiler oder Schreiber der Ablage kommt nicht voran; systemd startet neu",
+        ),
+        "away": Meaning("the store cannot be reached", "die Ablage ist nicht erreichbar"),
+        "back": Meaning("the store can be reached again", "die Ablage ist wieder erreichbar"),
         # a message
         "accepted": Meaning("a message is on disk", "eine Nachricht ist gespeichert"),
         "repeated": Meaning("the same message came again", "dieselbe Nachricht kam noch einmal"),
@@ -77,13 +91,34 @@ EVENTS: Mapping[str, Meaning] = MappingProxyType(
         ),
         "disturbed": Meaning("a channel cannot be reached", "eine Anbindung ist gestört"),
         "restored": Meaning("a channel works again", "eine Anbindung geht wieder"),
+        "connected": Meaning("the queue is connected", "die Warteschlange ist verbunden"),
+        "disconnected": Meaning(
+            "the queue cannot be used, workers look for themselves",
+            "Warteschlange nicht nutzbar, Arbeiter sehen selbst nach",
+        ),
+        "ignored": Meaning(
+            "something in the queue is no call of ours",
+            "in der Warteschlange lag etwas, das kein Ruf von uns ist",
+        ),
+        "forgotten": Meaning(
+            "too many calls wait for the queue; more are left to the sweeper",
+            "zu viele Rufe warten auf die Warteschlange; weitere holt der Nachseher",
+        ),
         "installed": Meaning("a schema bundle was added", "ein Schemapaket kam hinzu"),
         "erased": Meaning("payloads were erased", "Inhalte wurden gelöscht"),
+        "stained": Meaning(
+            "what was erased may still be in files of the database",
+            "Gelöschtes kann noch in Dateien der Datenbank stehen",
+        ),
         "spared": Meaning(
             "nothing was erased: the clock cannot be trusted",
             "nichts wurde gelöscht: der Uhr ist nicht zu trauen",
         ),
         "sealed": Meaning("the journal has a new checkpoint", "das Protokoll ist besiegelt"),
+        "unencrypted": Meaning(
+            "payloads are stored in the clear, as the setting `encryption` says",
+            "Inhalte liegen unverschlüsselt, wie es die Einstellung `encryption` sagt",
+        ),
         "unsealed": Meaning(
             "the journal cannot be sealed", "das Protokoll kann nicht besiegelt werden"
         ),
@@ -124,6 +159,8 @@ KEYS: Mapping[str, Meaning] = MappingProxyType(
         "count": Meaning("how many", "Anzahl"),
         "milliseconds": Meaning("duration", "Dauer"),
         "table": Meaning("hash of the routing table", "Prüfsumme der Wegetabelle"),
+        "queue": Meaning("queue, or how queues begin", "Warteschlange, oder wie sie beginnen"),
+        "node": Meaning("node of RabbitMQ", "Knoten von RabbitMQ"),
         "listen": Meaning("own address and port", "eigene Adresse und Port"),
         "pid": Meaning("process id", "Prozessnummer"),
         "dropped": Meaning("keys that may not be logged", "Schlüssel, die nicht ins Log dürfen"),

@@ -74,6 +74,10 @@ def replied(step: Step, reply: bytes) -> tuple[tuple[Birth, ...], str]:
         if found.reference not in ("", job.reference):
             raise ReplyError("the reply names another delivery than the one it answers")
         number = found.number
+    except Exhausted:
+        # The procedure has it, and the reply must not be lost with this process: it is read again
+        # when it is converted.
+        pass
     except Exception as problem:  # noqa: BLE001 - an adapter may raise anything
         error = unreadable(problem)
     identity = ("reply", job.channel, job.id, hashlib.sha256(reply).hexdigest())

@@ -25,6 +25,7 @@ from broker.errors import (
 from broker.journal.trail import Trail
 from broker.journal.vault import Vault
 from broker.message import Envelope, Facts
+from broker.metrics import Meter
 from broker.routes import RoutingTable
 from broker.stores.contract import Job, Row, Store
 from broker.xoev.judgement import Checks as Judge
@@ -64,6 +65,7 @@ class Broker(Protocol):
 
     store: Store
     vault: Vault
+    meter: Meter
 
     @property
     def site(self) -> Site:
@@ -73,11 +75,13 @@ class Broker(Protocol):
 def prepare(job: Job, body: bytes, broker: Broker, trail: Trail) -> bytes:
     """Judge a request and turn it into what the procedure takes."""
     site = broker.site
-    document = site.standards.parse(body)
-    validated(site, document, job, trail)
-    checked(site, document, job, trail)
+    with broker.meter.step("validate"):
+        document = site.standards.parse(body)
+        validated(site, document, job, trail)
+        checked(site, document, job, trail)
     allowed(site, job)
-    converted = adapter(site, job.adapter).to_legacy(document, facts(job))
+    with broker.meter.step("convert"):
+        converted = adapter(site, job.adapter).to_legacy(document, facts(job))
     trail.note("converted", adapter=job.adapter, size=len(converted),
                digest=trail.digest(converted))  # fmt: skip
     return converted
@@ -90,7 +94,10 @@ def deliver(job: Job, body: bytes, broker: Broker, trail: Trail, mark: Mark) -> 
         return sent
     test = job.envelope.test is not None
     kind = job.envelope.kind
-    return carrier.send(Prepared(job.id, job.reference, kind, body, test, job.attempts), mark)
+    about = subject(job, broker) if carrier.correlates else ""
+    prepared = Prepared(job.id, job.reference, kind, body, test, job.attempts, about)
+    with broker.meter.step("send"):
+        return carrier.send(prepared, mark)
 
 
 def answer(
@@ -99,7 +106,8 @@ def answer(
     """Turn a procedure's reply into the XÖV message that its sender waits for."""
     site = broker.site
     known = reply_facts(job, body, request, original(broker, request.id))
-    converted = adapter(site, request.adapter).to_xoev(body, known)
+    with broker.meter.step("answer"):
+        converted = adapter(site, request.adapter).to_xoev(body, known)
     trail.note("converted", adapter=request.adapter, size=len(converted),
                digest=trail.digest(converted))  # fmt: skip
     try:
@@ -144,6 +152,14 @@ def allowed(site: Site, job: Job) -> None:
         raise TestMessage("a real message has no way into the test channel of this route")
     if job.envelope.test is not None and not test:
         raise TestMessage("a test message has no way into a productive procedure")
+
+
+def subject(job: Job, broker: Broker) -> str:
+    """Return the id that the sender gave the request which this is, or which this answers."""
+    if job.answers is None:
+        return job.envelope.uuid
+    request = broker.store.row(job.answers)
+    return request.envelope.uuid if request else ""
 
 
 def asked(carrier: Channel, job: Job) -> Sent | None:

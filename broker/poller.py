@@ -7,12 +7,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Thread
 
 from broker.channels.channel import Channel, Incoming, Verdict
-from broker.errors import BrokerError, ChannelError, Refusal
+from broker.errors import BrokerError, ChannelError, Overloaded, Refusal, StoreAway
 from broker.intake import Intake
 from broker.logs import get
 from broker.message import Message
+from broker.outage import Outage
 from broker.pipeline import Broker
 from broker.stores.contract import Accepted
+
+Result = tuple[Message, Future[Accepted]] | Refusal
 
 #: Channels are looked at side by side, so that a hanging share delays no other.
 THREADS = 64
@@ -22,13 +25,21 @@ class Poller:
     """Asks every receiving channel again and again until it is stopped."""
 
     def __init__(
-        self, broker: Broker, intake: Intake, wake: Callable[[], None], seconds: float
+        self,
+        broker: Broker,
+        intake: Intake,
+        wake: Callable[[], None],
+        seconds: float,
+        outage: Outage | None = None,
     ) -> None:
         """Take what accepts, whom to rouse afterwards, and the pause between two looks."""
+        #: Whether this process is the one that looks into a channel, where several could.
+        self.may: Callable[[str], bool] = lambda _name: True
         self._broker = broker
         self._intake = intake
         self._wake = wake
         self._seconds = seconds
+        self._outage = outage or Outage()
         self._stopping = Event()
         self._running: dict[str, Future[None]] = {}
         self._disturbed: set[str] = set()
@@ -41,15 +52,16 @@ class Poller:
         self._thread.start()
 
     def stop(self) -> None:
-        """Look no more; what is being taken over is finished."""
+        """Look no more; what is being taken over is finished. Does nothing where it never began."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
             for name, channel in self._broker.site.channels.items():
-                if channel.receives:
+                if channel.receives and self.may(name):
                     self._start(name, channel)
             self._stopping.wait(self._seconds)
 
@@ -64,6 +76,12 @@ class Poller:
                 pass
         except ChannelError as error:
             self._strength(channel.name, False, str(error))
+        except Overloaded:
+            # What stops it says so once; all of it lies at its source still.
+            return
+        except StoreAway as error:
+            # What was not settled lies at its source still and is offered again.
+            self._outage.begun(error)
         except BrokerError as error:
             self._log.error("failed", channel=channel.name, error=str(error))
         except Exception as error:  # noqa: BLE001 - one channel must not end all looking
@@ -73,6 +91,7 @@ class Poller:
 
     def look(self, channel: Channel) -> int:
         """Take over what is there now; return how much it was."""
+        self._intake.pressure.spare()
         found = list(channel.receive())
         self._accept(channel, [incoming for incoming in found if incoming.role == "message"])
         for incoming in found:
@@ -86,25 +105,34 @@ class Poller:
     def _accept(self, channel: Channel, found: Sequence[Incoming]) -> None:
         party = str(channel.values.get("from") or "")
         recipient = str(channel.values.get("recipient") or "")
-        begun = [(incoming, self._begin(incoming, party, recipient)) for incoming in found]
+        begun, overloaded = self._begun(found, party, recipient)
         for incoming, result in begun:
             channel.settle(incoming, self._verdict(channel, party, incoming, result))
+        if overloaded is not None:
+            raise overloaded
 
-    def _begin(
-        self, incoming: Incoming, party: str, recipient: str
-    ) -> tuple[Message, Future[Accepted]] | Refusal:
+    def _begun(
+        self, found: Sequence[Incoming], party: str, recipient: str
+    ) -> tuple[list[tuple[Incoming, Result]], Overloaded | None]:
+        """Begin with as many as there is room for; the others stay at their source."""
+        begun: list[tuple[Incoming, Result]] = []
+        for incoming in found:
+            try:
+                begun.append((incoming, self._begin(incoming, party, recipient)))
+            except Overloaded as error:
+                return begun, error
+        return begun, None
+
+    def _begin(self, incoming: Incoming, party: str, recipient: str) -> Result:
+        if incoming.refusal is not None:
+            return incoming.refusal
+        self._intake.pressure.admit(party)
         try:
             return self._intake.begin(incoming.body, party, recipient)
         except Refusal as error:
             return error
 
-    def _verdict(
-        self,
-        channel: Channel,
-        party: str,
-        incoming: Incoming,
-        result: tuple[Message, Future[Accepted]] | Refusal,
-    ) -> Verdict:
+    def _verdict(self, channel: Channel, party: str, incoming: Incoming, result: Result) -> Verdict:
         try:
             if isinstance(result, Refusal):
                 raise result

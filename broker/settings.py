@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from broker import listening
 from broker.errors import ConfigError, Finding
 from broker.fields import Field
 from broker.values import closest, default, read, seconds, sized
+from broker.variables import ALERTS, BOUNDS, LEAST, OPTIONAL, PREFIX, variable
 
-PREFIX = "XOEV_BROKER_"
+__all__ = ("FIELDS", "PREFIX", "Settings", "periods", "reference", "variable")
 
 FIELDS = (
     Field("routes", "path", "the routing table", "routes.yaml"),
@@ -23,7 +25,8 @@ FIELDS = (
     Field(
         "store",
         "text",
-        "database as an SQLAlchemy URL; `{state}` is the state folder",
+        "database: `sqlite:///` and a file, or `postgresql://user@host/database` for several hosts "
+        "(docs/howto/postgresql.md); `{state}` is the state folder",
         "sqlite:///{state}/broker.sqlite",
     ),
     Field(
@@ -32,12 +35,40 @@ FIELDS = (
         "file that holds the database URL, used instead of `store`; for a URL with a password",
         "",
     ),
+    Field(
+        "queue",
+        "text",
+        "RabbitMQ that wakes workers: `amqp://user@host:5672,host2:5672/vhost`, or `amqps`; "
+        "empty: workers look into the store themselves",
+        "",
+    ),
+    Field("queue_file", "secret_file", "file that holds the password of `queue`", ""),
+    Field(
+        "queue_ca",
+        "path",
+        "certificates (PEM) that `queue` is checked with over `amqps`; empty: those of the system",
+        "",
+    ),
+    Field("queue_name", "text", "how the names of the queues begin", "xoev-broker"),
     Field("site_key", "text", "key file that payloads are sealed with", "{state}/site.key"),
     Field(
         "site_key_command",
         "text",
         "command that prints the site key, used instead of `site_key`; no shell runs it",
         "",
+    ),
+    Field(
+        "site_key_write_command",
+        "text",
+        "command that takes a changed site key on standard input, for `keys rotate`",
+        "",
+    ),
+    Field(
+        "encryption",
+        "choice",
+        "`off` stores payloads in the clear; the broker warns of it at every start",
+        "on",
+        choices=("on", "off"),
     ),
     Field(
         "origin",
@@ -66,11 +97,49 @@ FIELDS = (
         "system log that gets checkpoints: a socket such as `/dev/log`, or `host:port`",
         "",
     ),
+    Field("timestamp_url", "url", "time stamp authority (RFC 3161) for checkpoints", ""),
+    Field("timestamp_ca", "path", "certificates of that authority that are trusted, PEM", ""),
+    Field("timestamp_seconds", "seconds", "a time stamp so long after the last one", "1h"),
     Field(
         "listen",
         "text",
         "address and port of the HTTP intake; empty turns it off",
         "127.0.0.1:8017",
+    ),
+    Field(
+        "listen_certificate",
+        "path",
+        "certificate chain (PEM) of the intake; with it the intake speaks TLS only",
+        "",
+    ),
+    Field("listen_key", "secret_file", "key (PEM) of that certificate", ""),
+    Field(
+        "listen_client_ca",
+        "path",
+        "certificates (PEM) that senders' certificates are checked with; with it none may come "
+        "without one",
+        "",
+    ),
+    Field(
+        "listen_plain",
+        "choice",
+        "`allowed` where a proxy on the way speaks TLS: without TLS of its own, the intake else "
+        "listens on this machine only",
+        "refused",
+        choices=("refused", "allowed"),
+    ),
+    Field(
+        "staff_file",
+        "secret_file",
+        "tokens of those who may look at the broker over HTTP, a line each: SHA-256, `operator`, "
+        "`auditor` or `administrator`, name; with it `/metrics` needs one too",
+        "",
+    ),
+    Field(
+        "security_txt",
+        "path",
+        "file that is shown under /.well-known/security.txt (RFC 9116)",
+        "",
     ),
     Field("max_message", "number", "largest message that is accepted", "64 MB"),
     Field("xml_threads", "number", "threads that check and convert; 0 is one for each core", "0"),
@@ -108,6 +177,18 @@ FIELDS = (
         "https://www.xrepository.de/api/xrepository/",
     ),
     Field("poll", "seconds", "pause between two looks into folders and tables", "1s"),
+    Field(
+        "lease",
+        "seconds",
+        "so long after a process died, others take over what it had in hand, on a shared store",
+        "30s",
+    ),
+    Field(
+        "renew_memory",
+        "number",
+        "a process that takes more memory replaces itself; 0 turns it off",
+        "1500 MB",
+    ),
     Field("drain", "seconds", "time to finish what is in hand at a stop", "20s"),
     Field(
         "log_level",
@@ -123,6 +204,8 @@ FIELDS = (
         "json",
         choices=("json", "console"),
     ),
+    *BOUNDS,
+    *ALERTS,
 )
 
 #: These must be at least so much.
@@ -131,25 +214,39 @@ _LEAST: Mapping[str, float] = {
     "senders": 1,
     "batch": 1,
     "poll": 0.01,
+    "lease": 5,
     "held_limit": 1,
     "seal_entries": 1,
     "seal_seconds": 1,
     "seal_limit": 60,
+    "timestamp_seconds": 60,
+    **LEAST,
 }
 #: These are secret or hold a secret, so that a finding does not repeat them.
-_SECRET = ("store", "store_file", "site_key_command")
+_SECRET = ("store", "store_file", "site_key_command", "site_key_write_command")
 #: These may be empty.
 _OPTIONAL = (
     "listen",
+    "listen_certificate",
+    "listen_key",
+    "listen_client_ca",
+    "staff_file",
+    "security_txt",
+    "queue",
+    "queue_file",
+    "queue_ca",
     "checkpoint_places",
     "checkpoint_syslog",
     "retention_standards",
     "site_key_command",
+    "site_key_write_command",
     "store_file",
+    "timestamp_ca",
+    "timestamp_url",
+    *OPTIONAL,
 )
 
-_LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):(\d{1,5})", re.ASCII)
-_PORTS = 65536
+_QUEUE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +262,14 @@ class Settings:
     state: Path
     store: str
     store_file: Path | None
+    queue: str
+    queue_file: Path | None
+    queue_ca: Path | None
+    queue_name: str
     site_key: Path
     site_key_command: str
+    site_key_write_command: str
+    encryption: str
     origin: str
     journal_key: Path
     seal_entries: int
@@ -175,7 +278,16 @@ class Settings:
     checkpoint_file: Path
     checkpoint_places: tuple[Path, ...]
     checkpoint_syslog: str
+    timestamp_url: str
+    timestamp_ca: Path | None
+    timestamp_seconds: float
     listen: str
+    listen_certificate: Path | None
+    listen_key: Path | None
+    listen_client_ca: Path | None
+    listen_plain: str
+    staff_file: Path | None
+    security_txt: Path | None
     max_message: int
     xml_threads: int
     senders: int
@@ -187,9 +299,26 @@ class Settings:
     ending_weeks: int
     repository: str
     poll: float
+    lease: float
+    renew_memory: int
     drain: float
     log_level: str
     log_format: str
+    disk_stop: int | float
+    disk_warn: int | float
+    depth: int
+    alert_command: str
+    alert_mail: str
+    alert_mail_from: str
+    alert_mail_server: str
+    alert_mail_password_file: Path | None
+    alert_webhook: str
+    alert_webhook_key_file: Path | None
+    alert_ca: Path | None
+    alert_waiting: float
+    alert_disturbed: float
+    alert_ending: float
+    alert_repeat: float
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Settings:
@@ -204,8 +333,7 @@ class Settings:
     @property
     def address(self) -> tuple[str, int] | None:
         """Host and port to listen on, or None where HTTP is turned off."""
-        found = _LISTEN.fullmatch(self.listen)
-        return (found[1].strip("[]"), int(found[2])) if found else None
+        return listening.address(self.listen)
 
     @property
     def threads(self) -> int:
@@ -237,11 +365,6 @@ def periods(text: str) -> dict[str, tuple[float, float]]:
             raise ConfigError("a standard and two periods, such as xmeld=14d/90d")
         found[name.strip()] = seconds(payload.strip()), seconds(metadata.strip())
     return found
-
-
-def variable(name: str) -> str:
-    """Return the environment variable of a field."""
-    return PREFIX + name.upper()
 
 
 def _unknown(environ: Mapping[str, str]) -> list[Finding]:
@@ -280,18 +403,13 @@ def _check(values: dict[str, Any], environ: Mapping[str, str], findings: list[Fi
     except ConfigError as error:
         name = variable("retention_standards")
         findings.append(Finding(f"cannot be read, needed is {error}", file=name))
-    listen = values["listen"]
-    if listen is not None and not _reachable(listen):
-        text = f'is "{listen}", needed is an address with a port such as 127.0.0.1:8017'
-        findings.append(Finding(text, file=variable("listen")))
+    if not _QUEUE_NAME.fullmatch(values["queue_name"] or "x"):
+        text = "needed are letters, digits and . _ -, at most 100"
+        findings.append(Finding(text, file=variable("queue_name")))
+    findings += listening.findings(values)
     if environ.get(variable("store")) and environ.get(variable("store_file")):
         text = f"cannot be set together with {variable('store')}"
         findings.append(Finding(text, file=variable("store_file")))
-
-
-def _reachable(listen: str) -> bool:
-    found = _LISTEN.fullmatch(listen)
-    return found is not None and int(found[2]) < _PORTS
 
 
 def _paths(text: str) -> tuple[Path, ...]:
@@ -309,7 +427,11 @@ def _resolved(values: dict[str, Any]) -> dict[str, Any]:
         "checkpoint_places": _paths(values["checkpoint_places"] or ""),
         "checkpoint_syslog": values["checkpoint_syslog"] or "",
         "listen": values["listen"] or "",
+        "queue": values["queue"] or "",
         "site_key_command": values["site_key_command"] or "",
+        "site_key_write_command": values["site_key_write_command"] or "",
+        "timestamp_url": values["timestamp_url"] or "",
+        **{name: values[name] or "" for name in ("alert_command", "alert_mail", "alert_webhook")},
         "retention_standards": values["retention_standards"] or "",
     }
 

@@ -19,9 +19,24 @@ Language = Literal["en", "de"]
 #: So many messages of one story are shown; a case that runs for years may have more.
 LONGEST = 500
 
+#: After these, the message that `name` says goes on in place of this one.
+_ONWARD = ("replayed", "confirmed")
+
 #: What each event of the journal means, in English and German.
 EVENTS: Mapping[str, tuple[str, str]] = {
     "accepted": ("taken over, on disk", "angenommen und gespeichert"),
+    "cancelled": (
+        "the rest of a selection was cancelled",
+        "der Rest einer Auswahl ist abgebrochen",
+    ),
+    "carried": ("a selection was worked on", "eine Auswahl wurde abgearbeitet"),
+    "confirmed": (
+        "a second person confirmed new content",
+        "ein zweiter Mensch hat den neuen Inhalt bestätigt",
+    ),
+    "declined": ("new content was not confirmed", "der neue Inhalt wurde abgelehnt"),
+    "proposed": ("a person proposed new content", "ein Mensch hat neuen Inhalt vorgeschlagen"),
+    "selected": ("messages were selected", "Nachrichten wurden ausgewählt"),
     "answered": ("an answer was made of the reply", "aus der Rückmeldung wurde eine Antwort"),
     "buried": ("a case for a person", "ein Klärfall"),
     "closed": ("closed by a person", "von einem Menschen geschlossen"),
@@ -32,12 +47,24 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "doubted": ("nobody knows whether it arrived", "unklar, ob sie angekommen ist"),
     "held": ("waits for a schema", "wartet auf ein Schema"),
     "installed": ("an official bundle was installed", "ein amtliches Paket wurde eingespielt"),
+    "late": (
+        "an outcome came after the lease was lost, and changed nothing",
+        "ein Ergebnis kam nach Verlust der Vergabe und änderte nichts",
+    ),
     "numbered": ("the procedure gave a file number", "das Fachverfahren vergab ein Aktenzeichen"),
     "erased": ("the payload was erased", "der Inhalt wurde gelöscht"),
     "forgotten": ("ids and numbers were erased", "Kennungen und Nummern wurden gelöscht"),
     "locked": ("a legal hold protects it", "vor dem Löschen geschützt"),
     "unlocked": ("the legal hold has ended", "der Schutz vor dem Löschen ist beendet"),
+    "witnessed": (
+        "a checkpoint was countersigned",
+        "ein Prüfpunkt wurde gegengezeichnet",
+    ),
     "retained": ("what was due was erased", "Fälliges wurde gelöscht"),
+    "moved": (
+        "the site was carried into another database",
+        "die Ablage ist in eine andere Datenbank umgezogen",
+    ),
     "rotated": ("the site key was changed", "der Schlüssel wurde gewechselt"),
     "rewrapped": ("message keys were wrapped anew", "Nachrichtenschlüssel wurden neu verpackt"),
     "retired": ("the old site key was forgotten", "der alte Schlüssel wurde vergessen"),
@@ -173,7 +200,7 @@ def _siblings(store: Store, vault: Vault, chapters: Sequence[Chapter]) -> tuple[
 def _related(store: Store, chapter: Chapter) -> Iterator[Row]:
     row = chapter.row
     yield from store.rows(Filter(answers=row.id, limit=LONGEST))
-    later = (line.facts.get("name") for line in chapter.lines if line.event == "replayed")
+    later = (line.facts.get("name") for line in chapter.lines if line.event in _ONWARD)
     for id in (row.answers, row.replays, *later):
         found = store.row(id) if id else None
         if found is not None:

@@ -15,11 +15,12 @@ LOOK = 1000
 
 
 def recover(broker: Broker) -> int:
-    """Take up what an earlier start had in hand; return how many deliveries it were."""
-    return broker.store.recover(_recovered)
+    """Take up what an earlier start, or a dead process, had in hand; return how many deliveries."""
+    return broker.store.recover(recovered)
 
 
-def _recovered(voided: Voided) -> Entry:
+def recovered(voided: Voided) -> Entry:
+    """Return the entry about a lease that has ended without an outcome."""
     state = State.DEAD if voided.poison else State.WAITING
     return entry(voided.message, "recovered", state=state.value, was=State.WORKING.value,
                  attempt=voided.attempts)  # fmt: skip
@@ -47,6 +48,18 @@ def expire(broker: Broker, seconds: float) -> int:
     before = now() - timedelta(seconds=seconds)
     held = broker.store.rows(Filter(states=(State.HELD,), oldest=True, limit=LOOK))
     return _write(broker, [_expired(row) for row in held if row.changed <= before])
+
+
+def reopen(broker: Broker) -> int:
+    """Write down the end of pauses whose time is over; return how many. They ended by themselves:
+    nothing is held up by a pause that is over, whether this runs or not.
+    """
+    over = [window for window in broker.store.windows() if window.until <= now()]
+    for window in over:
+        until = window.until.isoformat(timespec="seconds")
+        line = entry("", "resumed", route=window.route, until=until, reason="its time is over")
+        broker.store.unplan(window.id, line).result()
+    return len(over)
 
 
 def _released(broker: Broker, row: Row) -> Change:

@@ -16,6 +16,9 @@ _SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES = {"": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30}
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,3})?)([smhd])", re.ASCII)
 _SIZE = re.compile(r"(\d{1,15})(?: ?(KB|MB|GB))?", re.ASCII)
+_SHARE = re.compile(r"(\d{1,2}(?:\.\d{1,2})?) ?%", re.ASCII)
+_RATE = re.compile(r"(\d{1,9})/(s|min|h)", re.ASCII)
+_PER = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 
 
@@ -42,6 +45,25 @@ def size(text: str) -> int:
     if not found:
         raise ConfigError("a size such as 64 MB")
     return int(found[1]) * _BYTES[found[2] or ""]
+
+
+def room(text: str) -> int | float:
+    """Return bytes (a whole number), or the share of a disk: `5%` is 0.05."""
+    found = _SHARE.fullmatch(text)
+    if found:
+        return float(found[1]) / 100
+    try:
+        return size(text)
+    except ConfigError:
+        raise ConfigError("a size such as 500 MB, or a share such as 5%") from None
+
+
+def rate(text: str) -> float:
+    """Return how many a second are meant by `50/s`, `300/min` or `1000/h`."""
+    found = _RATE.fullmatch(text)
+    if not found or not int(found[1]):
+        raise ConfigError("a rate such as 50/s, 300/min or 1000/h")
+    return int(found[1]) / _PER[found[2]]
 
 
 def sized(field: Field) -> bool:
@@ -73,6 +95,9 @@ def url(text: str) -> str:
 _READERS: Mapping[Kind, Callable[[str], Value]] = {
     "seconds": seconds,
     "number": number,
+    "size": size,
+    "room": room,
+    "rate": rate,
     "bool": truth,
     "url": url,
     "list": lambda text: (text,),

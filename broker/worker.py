@@ -4,6 +4,7 @@ senders.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
@@ -11,130 +12,215 @@ from dataclasses import dataclass, replace
 from functools import partial
 from threading import Event, Thread
 
-from broker.errors import (
-    BrokerError,
-    ChannelError,
-    DeliveryUnclear,
-    Exhausted,
-    ReplyError,
-    StoreError,
-    Unreachable,
-)
-from broker.hand import Hand
-from broker.journal.trail import Trail
+from broker.carrier import Carrier, LeaseLost
+from broker.errors import Exhausted, StoreAway, StoreError
+from broker.hand import BUDGET, Hand
 from broker.logs import get
-from broker.message import Direction, State
-from broker.outcome import Step, delivered, failed, unexpected
-from broker.pipeline import Broker, answer, deliver, prepare
+from broker.outage import FIRST, LONGEST, Outage
+from broker.pipeline import Broker
+from broker.preparer import Made, Preparer
+from broker.scribe import Scribe, silent
 from broker.senders import Senders
-from broker.stores.contract import Change, Job
+from broker.stores.contract import Change, Job, Room
+from broker.stores.doorbell import Doorbell
+from broker.upkeep import recovered
+
+__all__ = ("LeaseLost", "Pace", "Worker")
+
+#: Where a doorbell works, a worker looks by itself only once in so many polls.
+SELDOM = 10
+#: Where other processes write to the same file, it is asked so often whether they have (seconds).
+WATCH = 0.05
+#: Leases are renewed so many times in their term.
+THIRDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How a worker works: XML threads, deliveries a lease, sender threads, seconds a look."""
+    """How a worker works: XML threads, deliveries a lease, sender threads, seconds a look.
+
+    `term` is how many seconds a lease holds without being renewed; with `watch` it notices at once
+    what other processes of this machine write.
+    """
 
     threads: int = 2
     batch: int = 100
     senders: int = 64
     poll: float = 1.0
-
-
-_EVENTS = {
-    State.WAITING: "postponed",
-    State.WORKING: "converted",
-    State.HELD: "held",
-    State.UNCLEAR: "doubted",
-    State.DEAD: "buried",
-    State.DELIVERED: "delivered",
-    State.REJECTED: "rejected",
-}
-
-
-class LeaseLost(Exception):
-    """Somebody else has the delivery now; what was done with it is theirs to decide."""
+    term: float = 30.0
+    watch: bool = False
 
 
 class Worker:
     """Works on what is due until it is stopped."""
 
-    def __init__(self, broker: Broker, pace: Pace, broken: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        broker: Broker,
+        pace: Pace,
+        broken: Callable[[BaseException], None],
+        outage: Outage | None = None,
+        doorbell: Doorbell | None = None,
+    ) -> None:
         """Take the broker, and whom to tell when the worker cannot go on; nothing starts yet."""
         self._broker = broker
+        self._store = broker.store
         self._broken = broken
         self._pace = pace
-        self._hand = Hand(pace.batch, 4 * pace.batch)
-        self._senders = Senders(self._deliver, self._commit, pace.senders)
+        self._outage = outage or Outage()
+        self._doorbell = doorbell
+        self._hand = Hand(pace.batch, 4 * pace.batch, pace.term)
+        ring = doorbell.ring if doorbell else silent
+        self._scribe = Scribe(self._store, self._outage, pace.term, ring)
+        self._preparer = Preparer(broker)
+        self._carrier = Carrier(broker, self._scribe, self._outage, self._strength)
+        self._senders = Senders(self._carrier.deliver, self._commit, pace.senders)
         self._pool = ThreadPoolExecutor(pace.threads, thread_name_prefix="xml")
         # What follows a commit must not keep the store's writer from the next one.
         self._after = ThreadPoolExecutor(1, thread_name_prefix="after")
         self._wake = Event()
-        self._more = False
-        self._stopping = Event()
+        self._more = self._look = True
+        self._called = self._crowded = False
+        self._looked = 0.0
+        self._beat = time.monotonic()
+        self._stopping, self._ended = Event(), Event()
         self._thread = Thread(target=self._run, name="dispatcher", daemon=True)
+        self._keeper = Thread(target=self._keep, name="leases", daemon=True)
         self._log = get()
 
     def start(self) -> None:
         """Begin to work."""
+        if self._doorbell is not None:
+            self._doorbell.listen(self._heard)
+        if self._store.shared:
+            self._keeper.start()
         self._thread.start()
 
     def wake(self) -> None:
         """Say that something may be due now."""
+        self._look = True
         self._wake.set()
 
     def stop(self, seconds: float) -> bool:
         """Take nothing new and finish what is in hand; False where some of it is still in hand
         then.
 
-        What is left is taken up again at the next start.
+        What is left is given back and due at once, unless it may arrive at any moment: that is
+        taken up with the next start, or when its lease is over, and asked for.
         """
         self._stopping.set()
         self._wake.set()
         self._thread.join()
         empty = self._hand.wait(lambda _xml, total: total == 0, seconds)
+        self._outage.end()
+        self._give_back()
+        self._ended.set()
         self._senders.stop()
         self._pool.shutdown(wait=empty, cancel_futures=True)
         self._after.shutdown(wait=empty)
         return empty
 
+    def beat(self) -> float:
+        """Return since when nothing moves (monotonic): the dispatcher was round, and something
+        left the XML threads where they have work.
+        """
+        return min(self._beat, self._hand.moved())
+
     def idle(self, timeout: float) -> bool:
         """Wait until nothing is in hand."""
         return self._hand.wait(lambda _xml, total: total == 0, timeout)
 
+    def _give_back(self) -> None:
+        going = self._carrier.going()
+        tokens = [token for token in self._hand.tokens() if token not in going]
+        if not tokens:
+            return
+        # Where the store cannot be used, the leases run out, or end with the next start.
+        with suppress(StoreError):
+            count = self._store.release(tokens, recovered).result()
+            self._log.warning("recovered", count=count)
+
     def _run(self) -> None:
+        pause = FIRST
         while not self._stopping.is_set():
+            self._beat = time.monotonic()
             try:
-                busy = self._round()
+                if not self._round():
+                    self._rest()
+                pause = FIRST
+            except StoreAway as error:
+                self._outage.begun(error)
+                self._look = True
+                self._stopping.wait(pause)
+                pause = min(2 * pause, LONGEST)
             except StoreError as error:
                 self._broken(error)
                 return
-            if not busy:
-                self._wake.wait(self._pace.poll)
+
+    def _rest(self) -> None:
+        """Wait until something may be due, for one poll at most."""
+        end = time.monotonic() + self._pace.poll
+        while self._pace.watch and (left := end - time.monotonic()) > 0:
+            if self._wake.wait(min(left, WATCH)) or self._store.changed():
+                return
+        self._wake.wait(max(0.0, end - time.monotonic()))
 
     def _round(self) -> bool:
         self._wake.clear()
         self._senders.relieve(self._inflight)
-        if not self._more and not self._broker.store.due():
+        if not self._expected():
             return False
         # While the XML threads are busy, what comes gathers into one larger lease; only a backlog
         # is leased ahead.
         ahead = self._pace.batch if self._more else 0
         if not self._hand.wait(lambda xml, _total: xml <= ahead, self._pace.poll):
             return True
-        room = self._hand.room()
-        jobs = self._broker.store.take(room)
-        # A full lease leaves more behind; asking first would cost as much as taking.
-        self._more = len(jobs) >= room.limit > 0
+        jobs = self._taken(self._hand.room())
+        self._outage.over()
         if not jobs:
-            return False
-        self._hand.take(jobs)
+            return self._called
         self._share(jobs)
         if jobs[0].alone:
+            self._look = True
             # Nothing else is prepared beside a message that was in hand when the process died.
             while not self._hand.wait(lambda xml, _total: xml == 0, self._pace.poll):
                 if self._stopping.is_set():
                     break
         return True
+
+    def _expected(self) -> bool:
+        """Whether anything may be due; a doorbell that works spares the question."""
+        if self._more:
+            return True
+        if self._doorbell is None or not self._doorbell.connected:
+            return self._store.due()
+        seldom = time.monotonic() - self._looked > SELDOM * self._pace.poll
+        return self._called or self._look or seldom
+
+    def _taken(self, room: Room) -> list[Job]:
+        """Lease what a doorbell called for, else whatever is due; it is in hand then."""
+        calls = self._doorbell.calls(room.limit) if self._doorbell and self._called else ()
+        ids = tuple(dict.fromkeys(id for call in calls for id in call.ids))
+        self._called = bool(calls)
+        if not ids:
+            self._look, self._looked = False, time.monotonic()
+        try:
+            jobs = self._store.take(replace(room, ids=ids))
+        finally:
+            if self._doorbell and calls:
+                # Also where the store is away: what was called for is found by the next look.
+                self._doorbell.taken(calls)
+        self._hand.take(jobs)
+        if ids:
+            self._crowded = self._crowded or (len(jobs) < len(ids) and _narrow(room, len(ids)))
+        else:
+            # A full lease leaves more behind; asking first would cost as much as taking.
+            self._more = len(jobs) >= room.limit > 0
+        return jobs
+
+    def _heard(self) -> None:
+        self._called = True
+        self._wake.set()
 
     def _share(self, jobs: Sequence[Job]) -> None:
         size = max(1, min(len(jobs) // self._pace.threads, self._pace.batch // 4))
@@ -148,115 +234,53 @@ class Worker:
             self._broken(error)
 
     def _prepare(self, jobs: Sequence[Job]) -> None:
-        ready: list[tuple[Job, bytes]] = []
-        changes: list[tuple[Job, Change, bytes | None]] = []
-        for job in jobs:
-            step = self._opened(job)
-            if isinstance(step, Change):
-                changes.append((job, step, None))
-            elif job.ready:
-                ready.append((job, step.body))
-            else:
-                changes.append((job, *self._prepared(step)))
-        ready += self._written(changes)
-        self._senders.put(ready, self._inflight)
+        made = [found for job in jobs if (found := self._made(job)) is not None]
+        self._senders.put(self._written(made), self._inflight)
         self._hand.sent_on(len(jobs))
 
-    def _opened(self, job: Job) -> Step | Change:
+    def _made(self, job: Job) -> Made | None:
         try:
-            key = self._broker.vault.key(job.key)
-            body = self._broker.vault.unseal(key, job.id, job.payload)
-        except StoreError as error:
-            return failed(Step(job, b"", Trail(job.id), self._broker), ReplyError(str(error)))
-        return Step(job, body, Trail(job.id), self._broker, key)
+            return self._outage.insist(partial(self._preparer.prepare, job), self._pace.term)
+        except StoreAway:
+            self._hand.leave([job])
+        except Exhausted as error:
+            self._hand.leave([job])
+            self._broken(error)
+        return None
 
-    def _prepared(self, step: Step) -> tuple[Change, bytes | None]:
+    def _written(self, made: Sequence[Made]) -> list[tuple[Job, bytes]]:
+        """Write what was made; return what goes on to the senders."""
+        ready = [(one.job, one.body) for one in made if not one.change and one.body is not None]
+        changed = [(one, one.change) for one in made if one.change]
+        if not changed:
+            return ready
+        changes = [change for _one, change in changed]
         try:
-            if step.job.direction is Direction.ANSWER:
-                return self._answered(step)
-            made = prepare(step.job, step.body, self._broker, step.trail)
-        except Exhausted:
-            raise  # the next start of this process takes it up again
-        except BrokerError as error:
-            return failed(step, error), None
-        except Exception as error:  # noqa: BLE001 - an adapter may raise anything
-            return failed(step, ReplyError(unexpected(error))), None
-        return self._kept(step, made), made
-
-    def _answered(self, step: Step) -> tuple[Change, bytes]:
-        job = step.job
-        request = self._broker.store.row(job.answers or "")
-        if request is None:
-            raise ReplyError("the request of this answer is not in the store any more")
-        made, envelope = answer(job, step.body, request, self._broker, step.trail)
-        change = self._kept(step, made)
-        return replace(change, envelope=replace(envelope, case=request.envelope.case)), made
-
-    def _kept(self, step: Step, made: bytes) -> Change:
-        job, vault = step.job, self._broker.vault
-        payload = vault.seal(step.key or vault.key(job.key), job.id, "converted", made)
-        kept = replace(payload, salt=step.trail.salt)
-        return Change(job.id, job.token, State.WORKING, step.trail.taken(), kept)
-
-    def _written(
-        self, changes: Sequence[tuple[Job, Change, bytes | None]]
-    ) -> list[tuple[Job, bytes]]:
-        if not changes:
-            return []
-        done = self._broker.store.change([change for _job, change, _made in changes]).result()
-        ready, gone = [], []
-        for (job, change, made), kept in zip(changes, done, strict=True):
-            if kept and made is not None:
-                ready.append((job, made))
+            done = self._scribe.write(changes)
+        except StoreAway:
+            self._hand.leave([one.job for one, _change in changed])
+            return ready
+        gone: list[tuple[Job, Change, bool]] = []
+        for (one, change), kept in zip(changed, done, strict=True):
+            if kept and one.body is not None:
+                # the head of an answer is known only now
+                named = replace(one.job, envelope=change.envelope or one.job.envelope)
+                ready.append((named, one.body))
             else:
-                gone.append(job)
-                self._say(change, kept)
-        self._hand.drop(gone)
-        if gone:
-            self._wake.set()  # rejections are born in the same commit and due at once
+                gone.append((one.job, change, kept))
+        self._end(gone)
         return ready
 
     def _inflight(self, name: str) -> int:
         channel = self._broker.site.channels.get(name)
         return channel.inflight if channel else 1
 
-    def _deliver(self, job: Job, body: bytes) -> Change:
-        trail = Trail(job.id)
-        step = Step(job, body, trail, self._broker)
-        marked: list[bool] = []
-        try:
-            sent = deliver(job, body, self._broker, trail, partial(self._mark, job, marked))
-        except BrokerError as error:
-            self._hand.strength(job.channel, not isinstance(error, ChannelError))
-            return failed(replace(step, marked=bool(marked)), error)
-        except Exception as error:  # noqa: BLE001 - a library below a channel may raise anything
-            step = replace(step, marked=bool(marked))
-            return failed(step, self._doubtful(job, error, step.marked))
-        self._hand.strength(job.channel, True)
-        change, number = delivered(step, sent)
-        if number:
-            self._broker.store.learn(job.id, number)
-        return change
-
-    def _doubtful(self, job: Job, error: Exception, marked: bool) -> BrokerError:
-        channel = self._broker.site.channels.get(job.channel)
-        if marked and channel is not None and not channel.repeats:
-            return DeliveryUnclear(unexpected(error))
-        return Unreachable(unexpected(error))
-
-    def _mark(self, job: Job, marked: list[bool]) -> None:
-        if self._broker.site.channels[job.channel].repeats:
-            # The other side recognises a repeat: nothing has to be remembered before it.
-            return
-        trail = Trail(job.id)
-        trail.note("sending", channel=job.channel, attempt=job.attempts)
-        change = Change(job.id, job.token, State.WORKING, trail.taken(), sending=True)
-        if not self._broker.store.change([change]).result()[0]:
-            raise LeaseLost
-        marked.append(True)
+    def _strength(self, channel: str, strong: bool) -> None:
+        if self._hand.strength(channel, strong):
+            self._crowded = True
 
     def _commit(self, jobs: Sequence[Job], changes: Sequence[Change]) -> None:
-        future = self._broker.store.change(changes)
+        future = self._store.change(changes)
         future.add_done_callback(partial(self._settle, jobs, changes))
 
     def _settle(
@@ -269,26 +293,43 @@ class Worker:
     def _committed(
         self, jobs: Sequence[Job], changes: Sequence[Change], future: Future[list[bool]]
     ) -> None:
-        error = future.exception()
-        if error is not None:
+        try:
+            done = self._scribe.finish(changes, future)
+        except StoreAway:
+            self._hand.leave(jobs)
+        except StoreError as error:
             # They would stay in hand for ever; after the end, the next start takes them up anyway.
             if not self._stopping.is_set():
                 self._broken(error)
+        else:
+            self._end(list(zip(jobs, changes, done, strict=True)))
+
+    def _end(self, ends: Sequence[tuple[Job, Change, bool]]) -> None:
+        """Put what has its outcome out of hand, and see to what may be due because of it."""
+        if not ends:
             return
-        for change, kept in zip(changes, future.result(), strict=True):
-            self._say(change, kept)
-        self._hand.drop(jobs)
-        # Successors of a case, answers born here and retries of a recovered channel may be due now.
+        self._scribe.say([change for _, change, _ in ends], [kept for _, _, kept in ends])
+        self._hand.drop(job for job, _, _ in ends)
+        # Successors of a case, and what a channel had no room for; what was born here was rung for.
+        if self._crowded or any(job.ordered for job, _, _ in ends):
+            self._crowded, self._look = False, True
         self._wake.set()
 
-    def _say(self, change: Change, kept: bool) -> None:
-        if not kept:
-            self._log.warning("late", message_id=change.id, state=change.state.value)
-            return
-        self._log.info(
-            _EVENTS[change.state],
-            message_id=change.id,
-            reason=change.reason or None,
-            error=change.error or None,
-            receipt=change.receipt or None,
-        )
+    def _keep(self) -> None:
+        """Renew the leases in hand, until nothing of them is left."""
+        while not self._ended.wait(self._pace.term / THIRDS):
+            tokens = self._hand.leased()
+            if not tokens:
+                continue
+            try:
+                self._store.renew(tokens, self._pace.term).result()
+            except StoreAway as error:
+                self._outage.begun(error)
+            except StoreError:
+                return  # who writes outcomes meets it too, and says so
+
+
+def _narrow(room: Room, wanted: int) -> bool:
+    """Whether the room may be why not all of these were taken."""
+    free = min((room.default, room.limit, *room.channels.values()))
+    return free < wanted or room.budget < BUDGET // 2 or not room.suspects

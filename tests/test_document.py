@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from lxml import etree
 
 from broker.document import Limits, parse, split
-from broker.errors import BrokerError, Forbidden, NotXml, Refusal
+from broker.errors import BrokerError, Exhausted, Forbidden, NotXml, Refusal
 
 
 def test_a_document_keeps_its_bytes_and_knows_its_root() -> None:
@@ -117,6 +118,16 @@ def test_an_exhausted_parser_is_not_blamed_on_the_message(monkeypatch: pytest.Mo
         parse(b"<a/>")
 
     assert not isinstance(caught.value, Refusal)
+
+
+def test_memory_that_the_parser_lacks_is_not_blamed_on_the_message(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lacking = SimpleNamespace(type_name="ERR_NO_MEMORY")
+    monkeypatch.setattr("broker.document._last", lambda _error: lacking)
+
+    with pytest.raises(Exhausted):
+        parse(b"<a>")
 
 
 def test_an_unknown_error_of_one_message_alone_is_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,3 +107,37 @@ def test_waiting_ends_when_the_time_is_over() -> None:
     hand.take([job()])
 
     assert not hand.wait(lambda _xml, total: total == 0, 0)
+
+
+def test_the_leases_of_what_is_in_hand_are_to_be_renewed_until_it_is_done() -> None:
+    hand = Hand(10, 40)
+    first, second = job("a"), job("b")
+    hand.take([first, second])
+    hand.drop([first])
+    assert hand.leased() == ["t"]
+
+    hand.drop([second])
+
+    assert hand.leased() == hand.tokens() == []
+
+
+def test_what_is_given_up_is_not_renewed_and_still_known() -> None:
+    hand = Hand(10, 40)
+    hand.take([job("a"), job("b")])
+
+    hand.leave([job("a")])
+
+    assert (hand.leased(), hand.tokens()) == ([], ["t"])
+    assert hand.room().channels == {"b": 39}
+
+
+def test_it_says_when_a_channel_has_recovered() -> None:
+    hand = Hand(10, 40)
+
+    assert [hand.strength("a", strong) for strong in (True, False, False, True, True)] == [
+        False, False, False, True, False,
+    ]  # fmt: skip
+
+
+def test_what_is_taken_is_leased_for_the_term() -> None:
+    assert Hand(10, 40, 12.5).room().term == 12.5

@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from threading import Event
 
 import pytest
 
 from broker.channels.channel import Channel, Incoming, Verdict
-from broker.errors import StoreError, Unreachable
+from broker.errors import StoreAway, StoreError, Unreachable
 from broker.message import Direction, State
 from broker.poller import Poller
 from broker.stores.contract import Filter
+from broker.stores.sqlite import SqliteStore
 from tests import messages
 from tests.fakes import Bench, Make, benches
 
@@ -226,3 +228,52 @@ def test_a_channel_that_hangs_delays_no_other(bench: Make, monkeypatch: pytest.M
     assert looked.wait(WAIT)
     running.stop()
     gate.set()
+
+
+def test_it_looks_only_where_it_may(bench: Make) -> None:
+    broker = bench()
+    running = poller(broker)
+    asked: list[str] = []
+
+    def may(name: str) -> bool:
+        asked.append(name)
+        return False
+
+    running.may = may
+    broker.script.incoming.append(Incoming("reply", "a.xml", messages.reply("0" * 13)))
+    running.start()
+
+    assert until(lambda: len(asked) > 3)
+    running.stop()
+    assert set(asked) == {"procedure"}
+    assert broker.script.settled == []
+
+
+def test_while_the_store_is_away_everything_is_left_at_its_source(
+    bench: Make, monkeypatch: pytest.MonkeyPatch, quiet: io.BytesIO
+) -> None:
+    broker, accept = bench(), broker_accept(monkeypatch)
+    found = channel(broker)
+    monkeypatch.setattr(found, "receive", lambda: [message("a.xml", messages.request())])
+    running = poller(broker)
+    running.start()
+
+    assert until(lambda: len(accept) > 3)
+    running.stop()
+    assert broker.script.settled == []
+    said = [json.loads(line)["event"] for line in quiet.getvalue().splitlines()]
+    assert [name for name in said if name in ("away", "failed")] == ["away"]
+
+
+def broker_accept(monkeypatch: pytest.MonkeyPatch) -> list[object]:
+    """Let no acceptance be answered; return what was handed in."""
+    calls: list[object] = []
+
+    def away(_store: SqliteStore, birth: object) -> Future[object]:
+        calls.append(birth)
+        lost: Future[object] = Future()
+        lost.set_exception(StoreAway("no answer from the database"))
+        return lost
+
+    monkeypatch.setattr(SqliteStore, "accept", away)
+    return calls

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -18,14 +19,17 @@ from sqlalchemy.exc import OperationalError
 
 from broker.app import KINDS
 from broker.channels.channel import Mark, Prepared, Sent
-from broker.errors import ConfigError, StoreError, Unreachable
+from broker.errors import ConfigError, Exhausted, StoreAway, StoreError, Unreachable
 from broker.journal.entry import decode
 from broker.message import State
-from broker.service import Running, Service, lock
+from broker.roles import Role, lock, unlock
+from broker.service import LEAST, Running, Service
 from broker.settings import Settings
 from broker.stores.contract import Room
 from broker.stores.sqlite import SqliteStore
+from broker.xoev.standards import Standards
 from tests import messages
+from tests.bells import MemoryDoorbell
 from tests.fakes import Bench, Make, benches
 from tests.needs import ROOT
 
@@ -49,7 +53,7 @@ def until(done: Callable[[], bool]) -> bool:
 class Daemon:
     """A service in a thread of its own."""
 
-    def __init__(self, bench: Bench, **environ: str) -> None:
+    def __init__(self, bench: Bench, role: Role = Role.ALL, **environ: str) -> None:
         self.environ = {
             **bench.environ,
             "XOEV_BROKER_LISTEN": "",
@@ -57,7 +61,7 @@ class Daemon:
             **environ,
         }
         kinds = {**KINDS, "fake": bench.script.kind()}
-        self.service = Service(Settings.load(self.environ), self.environ, kinds)
+        self.service = Service(Settings.load(self.environ), self.environ, kinds, role)
         self.errors: list[Exception] = []
         self.ready = Event()
         self._thread = Thread(target=self._run)
@@ -89,8 +93,8 @@ class Daemon:
 def daemon(bench: Make) -> Iterator[Callable[..., Daemon]]:
     made: list[Daemon] = []
 
-    def make(broker: Bench, **environ: str) -> Daemon:
-        made.append(Daemon(broker, **environ))
+    def make(broker: Bench, role: Role = Role.ALL, **environ: str) -> Daemon:
+        made.append(Daemon(broker, role, **environ))
         return made[-1]
 
     yield make
@@ -194,7 +198,7 @@ def test_stopping_does_not_wait_for_ever_for_what_hangs(
 
     running.stop()
 
-    assert broker.state(id) is State.WORKING
+    assert broker.state(id) is State.WAITING
     assert "drained" not in events(quiet)
     gate.set()
 
@@ -224,8 +228,8 @@ def test_the_next_run_may_begin_when_the_one_before_has_ended(bench: Make, daemo
 
 def test_the_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from broker.service import lock;"
-        "lock(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from broker.roles import lock;"
+        "held = lock(Path(sys.argv[1])); print('locked', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program, str(tmp_path)],
@@ -237,7 +241,7 @@ def test_the_lock_ends_with_its_process_however_it_ends(tmp_path: Path) -> None:
             lock(tmp_path)
         child.send_signal(signal.SIGKILL)
 
-    os.close(lock(tmp_path))
+    unlock(lock(tmp_path))
 
 
 def test_commands_work_beside_a_run(bench: Make, daemon: Run) -> None:
@@ -370,3 +374,197 @@ def test_a_configuration_with_findings_does_not_start_and_holds_no_lock(
     rewrite(broker, "adapter: wolfsburg/bauu", "adapter: wolfsburg/bau")
 
     daemon(broker).start()
+
+
+# roles, offices, renewal
+
+
+def test_whoever_stops_a_process_that_is_about_to_begin_anew_ends_it(
+    bench: Make, daemon: Run
+) -> None:
+    broker, hanging, begun = bench(), Event(), Event()
+
+    def hang(_prepared: Prepared, _mark: Mark) -> Sent:
+        begun.set()
+        hanging.wait(WAIT)
+        return Sent("taken")
+
+    broker.script.plan("procedure", hang)
+    running = daemon(broker)
+    service = running.start()
+    send(service)
+    assert begun.wait(WAIT)
+    service.renew()
+    assert until(lambda: service.renewing)
+
+    service._on_stop(signal.SIGTERM, None)
+    hanging.set()
+    running.wait()
+
+    assert not service.renewing
+
+
+def test_the_journal_tells_which_process_began_where(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    running = daemon(broker)
+    running.start()
+    running.stop()
+
+    facts = decode(next(iter(broker.app.store.entries()))).facts
+
+    assert (facts["role"], facts["host"]) == ("all", socket.gethostname())
+
+
+def test_a_start_without_its_database_tries_for_a_while_and_then_says_so(
+    bench: Make, daemon: Run, monkeypatch: pytest.MonkeyPatch, quiet: io.BytesIO
+) -> None:
+    broker, tries = bench(), list[int]()
+
+    def away(*_: object) -> object:
+        tries.append(1)
+        raise StoreAway('the database "xoev" at db.example cannot be opened')
+
+    with monkeypatch.context() as patch:
+        patch.setattr("broker.app.open_store", away)
+        patch.setattr("broker.service.AGAIN", 0.001)
+        patch.setattr("broker.service.PATIENCE", 0.05)
+        with pytest.raises(StoreAway, match=r"db\.example cannot be opened"):
+            Daemon(broker)
+    assert len(tries) > 1
+    assert events(quiet).count("away") == 1
+
+    daemon(broker).start()
+
+
+def test_an_intake_takes_over_and_delivers_nothing(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    running = daemon(broker, role=Role.INTAKE)
+    id = send(running.start())
+    running.stop()
+
+    assert broker.state(id) is State.WAITING
+    assert running.errors == []
+
+
+def test_a_worker_delivers_and_opens_no_port(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    running = daemon(broker, role=Role.WORKER, XOEV_BROKER_LISTEN="127.0.0.1:0")
+    service = running.start()
+
+    id = broker.accept(messages.request()).id
+
+    assert service.http is None
+    assert until(lambda: broker.state(id) is State.DELIVERED)
+
+
+def test_a_worker_beside_an_intake_notices_what_that_one_writes(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    daemon(broker, role=Role.WORKER, XOEV_BROKER_POLL="1h").start()
+    intake = daemon(broker, role=Role.INTAKE).start()
+
+    id = send(intake)
+
+    assert until(lambda: broker.state(id) is State.DELIVERED)
+
+
+def test_the_offices_follow_the_role_and_the_table(bench: Make, daemon: Run) -> None:
+    broker = bench()
+    intake = daemon(broker, role=Role.INTAKE)
+    worker = daemon(broker, role=Role.WORKER)
+
+    assert intake.service._wanted() == ["seal", "receive:procedure"]
+    assert worker.service._wanted() == ["seal", "upkeep", "sweep"]
+    for one in (intake, worker):
+        one.start()
+
+
+def test_a_parser_at_its_end_makes_the_process_begin_anew(
+    bench: Make, daemon: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = bench()
+    running = daemon(broker)
+    service = running.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(Standards, "parse", raising(Exhausted()))
+        with pytest.raises(Exhausted):
+            send(service)
+        running.wait()
+
+    assert service.renewing
+    assert running.errors == []
+    assert journal(broker) == ["started", "stopped"]
+
+
+def test_a_message_that_met_a_parser_at_its_end_is_not_blamed(
+    bench: Make, daemon: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = bench()
+    id = broker.accept(messages.request()).id
+    with monkeypatch.context() as patch:
+        patch.setattr(Standards, "parse", raising(Exhausted()))
+        running = daemon(broker)
+        running.start()
+        running.wait()
+    assert running.service.renewing
+    assert broker.state(id) is State.WAITING
+
+    daemon(broker).start()
+
+    assert until(lambda: broker.state(id) is State.DELIVERED)
+
+
+def raising(error: Exception) -> Callable[..., object]:
+    def act(*_: object) -> object:
+        raise error
+
+    return act
+
+
+def test_a_process_that_takes_too_much_memory_begins_anew_but_not_again_and_again(
+    bench: Make, daemon: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = bench()
+    running = daemon(broker, XOEV_BROKER_RENEW_MEMORY="1 MB")
+    service = running.start()
+
+    service._weigh()
+    assert not service._renew
+    monkeypatch.setattr(service, "_began", service._began - LEAST - 1)
+    service._weigh()
+
+    running.wait()
+    assert service.renewing
+
+
+def test_a_renewal_waits_while_the_table_has_findings(
+    bench: Make, daemon: Run, quiet: io.BytesIO
+) -> None:
+    broker = bench()
+    running = daemon(broker)
+    service = running.start()
+    rewrite(broker, "adapter: wolfsburg/bau", "adapter: wolfsburg/bauu")
+    service.renew()
+    assert until(lambda: "kept" in events(quiet))
+    assert not service.renewing
+
+    rewrite(broker, "adapter: wolfsburg/bauu", "adapter: wolfsburg/bau")
+
+    running.wait()
+    assert service.renewing
+
+
+def test_what_is_due_and_was_not_taken_is_rung_for(
+    bench: Make, daemon: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = bench()
+    service = daemon(broker).service
+    bell = MemoryDoorbell()
+    monkeypatch.setattr(service, "doorbell", bell)
+    monkeypatch.setattr("broker.service.OVERDUE", -1)
+    id = send(service)
+
+    service._sweep()
+
+    assert bell.rung == [("procedure", id)]
+    service.start()
+    service.finish()

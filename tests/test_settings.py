@@ -25,6 +25,10 @@ def test_a_fresh_checkout_needs_no_settings() -> None:
         state=Path("var"),
         store="sqlite:///var/broker.sqlite",
         store_file=None,
+        queue="",
+        queue_file=None,
+        queue_ca=None,
+        queue_name="xoev-broker",
         site_key=Path("var/site.key"),
         origin="xoev-broker",
         journal_key=Path("var/journal.key"),
@@ -34,12 +38,23 @@ def test_a_fresh_checkout_needs_no_settings() -> None:
         checkpoint_file=Path("var/checkpoints"),
         checkpoint_places=(),
         checkpoint_syslog="",
+        timestamp_url="",
+        timestamp_ca=None,
+        timestamp_seconds=3600.0,
         listen="127.0.0.1:8017",
+        listen_certificate=None,
+        listen_key=None,
+        listen_client_ca=None,
+        listen_plain="refused",
+        staff_file=None,
+        security_txt=None,
         max_message=64 * 1024 * 1024,
         xml_threads=0,
         senders=32,
         batch=200,
         site_key_command="",
+        site_key_write_command="",
+        encryption="on",
         retention_payload=90 * 86400.0,
         retention_metadata=365 * 86400.0,
         retention_standards="",
@@ -47,9 +62,26 @@ def test_a_fresh_checkout_needs_no_settings() -> None:
         repository="https://www.xrepository.de/api/xrepository/",
         held_limit=30 * 86400.0,
         poll=1.0,
+        lease=30.0,
+        renew_memory=1500 * 1024 * 1024,
         drain=20.0,
         log_level="info",
         log_format="json",
+        disk_stop=500 * 1024 * 1024,
+        disk_warn=2 * 1024**3,
+        depth=100_000,
+        alert_command="",
+        alert_mail="",
+        alert_mail_from="xoev-broker@localhost",
+        alert_mail_server="smtp://localhost:25",
+        alert_mail_password_file=None,
+        alert_webhook="",
+        alert_webhook_key_file=None,
+        alert_ca=None,
+        alert_waiting=3600.0,
+        alert_disturbed=900.0,
+        alert_ending=30 * 86400.0,
+        alert_repeat=0.0,
     )
 
 
@@ -134,6 +166,12 @@ def test_a_size_without_a_number_is_a_finding() -> None:
     ]
 
 
+def test_a_name_of_queues_that_cannot_be_typed_is_a_finding() -> None:
+    assert findings(queue_name="a b") == [
+        "XOEV_BROKER_QUEUE_NAME: needed are letters, digits and . _ -, at most 100"
+    ]
+
+
 def test_an_empty_setting_is_a_finding() -> None:
     assert findings(batch="") == ["XOEV_BROKER_BATCH: is empty, unset it to get the default"]
 
@@ -171,3 +209,48 @@ def test_the_reference_has_a_row_for_every_setting() -> None:
         assert f"| `{variable(field.name)}` | {field.help} |" in page
     assert "| `XOEV_BROKER_BATCH` | how many messages" in page
     assert "number | `200` |" in page
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:8017", "[::]:8017", "10.1.2.3:8017", "broker:8017"])
+def test_nobody_else_reaches_it_without_tls_unless_that_is_said(address: str) -> None:
+    (found,) = findings(listen=address)
+
+    assert f'is "{address}", which others can reach without TLS' in found
+    assert "XOEV_BROKER_LISTEN_PLAIN=allowed" in found
+    Settings.load({"XOEV_BROKER_LISTEN": address, "XOEV_BROKER_LISTEN_PLAIN": "allowed"})
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.8.8.8:1", "[::1]:1", "localhost:1"])
+def test_this_machine_needs_no_tls(address: str) -> None:
+    assert Settings.load({"XOEV_BROKER_LISTEN": address}).listen == address
+
+
+def test_certificate_and_key_belong_together() -> None:
+    assert "XOEV_BROKER_LISTEN_KEY: is missing" in findings(listen_certificate="a.pem")[0]
+    assert "XOEV_BROKER_LISTEN_CERTIFICATE: is missing" in findings(listen_key="a.key")[0]
+    assert "over TLS only" in findings(listen_client_ca="ca.pem")[0]
+
+
+def test_with_a_certificate_it_may_listen_anywhere() -> None:
+    found = Settings.load(
+        {
+            "XOEV_BROKER_LISTEN": "0.0.0.0:443",
+            "XOEV_BROKER_LISTEN_CERTIFICATE": "a.pem",
+            "XOEV_BROKER_LISTEN_KEY": "a.key",
+        }
+    )
+
+    assert found.listen_certificate == Path("a.pem")
+
+
+@pytest.mark.parametrize(
+    ("text", "room"), [("1 GB", 1 << 30), ("5%", 0.05), ("2.5 %", 0.025), ("0", 0)]
+)
+def test_room_on_a_disk_is_a_size_or_a_share(text: str, room: float) -> None:
+    assert Settings.load({"XOEV_BROKER_DISK_STOP": text}).disk_stop == room
+
+
+def test_room_that_is_neither_is_a_finding() -> None:
+    assert findings(disk_stop="much") == [
+        'XOEV_BROKER_DISK_STOP: is "much", needed is a size such as 500 MB, or a share such as 5%'
+    ]

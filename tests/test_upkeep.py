@@ -12,9 +12,11 @@ import pytest
 from broker.channels.channel import Sent
 from broker.errors import SchemaMissing
 from broker.journal.entry import decode
-from broker.message import State
+from broker.journal.trail import entry
+from broker.message import State, new_id, now
 from broker.stores.contract import Room
-from broker.upkeep import expire, recover, release
+from broker.stores.mending import Window
+from broker.upkeep import expire, recover, release, reopen
 from broker.xoev.standards import Standards
 from tests import messages
 from tests.fakes import Bench, Make, benches
@@ -125,3 +127,18 @@ def test_a_message_held_too_long_says_so(bench: Make, quiet: io.BytesIO) -> None
     row = broker.row(id)
     assert row.error == "held too long: nobody installed the missing schema"
     assert broker.events(id)[-1] == "buried"
+
+
+def test_the_end_of_a_pause_is_written_down_once(bench: Make) -> None:
+    broker = bench()
+    hour = timedelta(hours=1)
+    store = broker.app.store
+    for start, until in ((-2 * hour, -hour), (-hour, hour)):
+        one = Window(new_id(), "bau", now() + start, now() + until, "erika", "update")
+        store.plan(one, entry("", "paused", "erika", route="bau")).result()
+
+    assert (reopen(broker.app), reopen(broker.app)) == (1, 0)
+
+    (line,) = map(decode, store.entries(events=("resumed",)))
+    assert (line.actor, line.facts["route"]) == ("broker", "bau")
+    assert [one.open(now()) for one in store.windows()] == [True]

@@ -142,7 +142,7 @@ def test_stopping_finishes_what_is_in_hand_and_takes_nothing_new(bench: Make) ->
     assert (broker.state(first), broker.state(second)) == (State.DELIVERED, State.WAITING)
 
 
-def test_what_hangs_at_the_stop_is_left_for_the_next_start(bench: Make) -> None:
+def test_what_hangs_at_the_stop_is_given_back_and_nobody_is_suspected(bench: Make) -> None:
     broker, hanging = bench(), Hanging()
     broker.script.plan("procedure", hanging)
     id = broker.accept(messages.request()).id
@@ -151,11 +151,33 @@ def test_what_hangs_at_the_stop_is_left_for_the_next_start(bench: Make) -> None:
     assert hanging.begun.wait(WAIT)
 
     assert not worker.stop(0.01)
+
+    assert broker.state(id) is State.WAITING
+    assert broker.events(id)[-1] == "recovered"
+    assert broker.crash() == 0
+    (job,) = broker.app.store.take(Room())
+    assert not job.alone
+    hanging.gate.set()
+
+
+def test_what_may_arrive_at_any_moment_is_not_given_back_at_the_stop(bench: Make) -> None:
+    broker, hanging = bench(), Hanging()
+
+    def send(prepared: Prepared, mark: Mark) -> Sent:
+        mark()
+        return hanging(prepared, lambda: None)
+
+    broker.script.plan("procedure", send)
+    id = broker.accept(messages.request()).id
+    worker = Worker(broker.app, Pace(threads=2, poll=0.02), broker.failures.append)
+    worker.start()
+    assert hanging.begun.wait(WAIT)
+
+    assert not worker.stop(0.01)
+
+    assert broker.state(id) is State.WORKING
     assert broker.crash() == 1
     hanging.gate.set()
-    broker.run()
-
-    assert broker.state(id) is State.DELIVERED
 
 
 def test_a_sender_that_comes_to_itself_after_the_end_does_not_send(bench: Make) -> None:
@@ -289,9 +311,9 @@ def test_a_process_at_its_end_buries_nothing_but_says_so(
         worker = Worker(broker.app, Pace(threads=2, poll=0.02), broker.failures.append)
         worker.start()
         assert until(lambda: bool(broker.failures))
-        assert not worker.stop(0.01)
+        assert worker.stop(WAIT)
     assert isinstance(broker.failures.pop(), Exhausted)
-    broker.crash()
+    assert broker.state(id) is State.WAITING
     broker.run()
 
     assert broker.state(id) is State.DELIVERED

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Check an evidence bundle of xoev-broker, without xoev-broker and without trusting its operator.
 
-    python3 verify_evidence.py BUNDLE.zip [--key KEY] [--witness KEY] [--json]
+    python3 verify_evidence.py BUNDLE.zip [--key KEY] [--witness KEY] [--authority PEM] [--json]
 
 Needed are Python 3.11 and the package `cryptography`, nothing else. Give the operator's key as you
 got it elsewhere (a line or a file with it): without it, the key inside the bundle is used, and only
@@ -21,11 +21,16 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 TITLE = "xoev-broker evidence 1"
@@ -33,6 +38,18 @@ SIGNATURE = re.compile("— ([^ +]+) ([A-Za-z0-9+/]+=*)")
 LOCAL = struct.Struct("<4s5H3I2H")
 CENTRAL = struct.Struct("<4s6H3I5H2I")
 END = struct.Struct("<4s4H2IH")
+#: DER of the object identifiers that a time stamp needs, without tag and length.
+TST_INFO, DIGEST = bytes.fromhex("2a864886f70d0109100104"), bytes.fromhex("2a864886f70d010904")
+HASHES = {bytes.fromhex("6086480165030402") + bytes([last]): kind for last, kind in
+          ((1, hashes.SHA256()), (2, hashes.SHA384()), (3, hashes.SHA512()))}  # fmt: skip
+#: RSA with PKCS #1, alone or with SHA-2; ECDSA with SHA-2.
+SIGNATURES = (*(bytes.fromhex(f"2a864886f70d0101{one}") for one in ("01", "0b", "0c", "0d")),
+              bytes.fromhex("2a8648ce3d0403"))  # fmt: skip
+USES, STAMPS = x509.ExtendedKeyUsage.oid, x509.ObjectIdentifier("1.3.6.1.5.5.7.3.8")
+PKCS1 = padding.PKCS1v15()
+SHA1 = hashes.SHA1()  # noqa: S303 - only names a certificate, the signature is not made of it
+#: So many authorities may stand between a time stamp and one that is trusted.
+DEPTH = 4
 FORMS = {"original": "accepted", "converted": "converted"}
 #: Events that are told, and what is told of them.
 EVENTS = ("accepted", "validated", "delivered", "rejected", "closed", "settled", "erased", "opened")
@@ -322,13 +339,136 @@ def _absent(place: str, why: str | None, mine: list[Entry], out: Findings) -> No
         out.say("fails", place, "is not in the bundle, and no entry says that it was erased")
 
 
-def check(data: bytes, key: Key | None, witnesses: list[Key]) -> Findings:
+def grown(old: int, new: int, proof: list[bytes], root: bytes | None) -> tuple[bytes, bytes]:
+    """Return the two roots that a consistency proof leads to (RFC 6962, 2.1.2); uses it up."""
+    if old == new:
+        one = proof.pop() if root is None else root
+        return one, one
+    left, step = 1 << (new - 1).bit_length() - 1, proof.pop()
+    if old <= left:
+        before, after = grown(old, left, proof, root)
+        return before, hashlib.sha256(b"\x01" + after + step).digest()
+    before, after = grown(old - left, new - left, proof, None)
+    hashed = [hashlib.sha256(b"\x01" + step + one).digest() for one in (before, after)]
+    return hashed[0], hashed[1]
+
+
+def values(data: bytes) -> list[tuple[int, bytes, bytes]]:
+    """Return tag, content and all bytes of each DER value."""
+    found, at = [], 0
+    while at < len(data):
+        start, size = at + 2, data[at + 1]
+        if size & 0x80:
+            start += size & 0x7F
+            size = int.from_bytes(data[at + 2 : start])
+        if start + size > len(data):
+            raise ValueError("a value is cut off")
+        found.append((data[at], data[start : start + size], data[at : start + size]))
+        at = start + size
+    return found
+
+
+class Token:
+    """A TimeStampToken of RFC 3161 (a SignedData of RFC 5652); ValueError where it is none."""
+
+    def __init__(self, data: bytes) -> None:
+        signed = values(values(values(values(data)[0][1])[1][1])[0][1])
+        kind, boxed = values(signed[2][1])
+        self.info = values(boxed[1])[0][1]
+        _, _, imprint, _, time, *_ = values(values(self.info)[0][1])
+        (_, algorithm, _), (_, self.imprint, _) = values(imprint[1])
+        self.algorithm = values(algorithm)[0][1]
+        text = time[1].decode("ascii").removesuffix("Z").partition(".")[0]
+        self.time = datetime.strptime(text, "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+        held = next((one[1] for one in signed if one[0] == 0xA0), b"")
+        self.certificates = [x509.load_der_x509_certificate(one[2]) for one in values(held)]
+        self.signer = values(values(signed[-1][1])[0][1])
+        self.known = values(self.signer[4][1])[0][1].startswith(SIGNATURES)
+        if kind[1] != TST_INFO or self.signer[3][0] != 0xA0:
+            raise ValueError("this is no time stamp")
+
+    def signed(self) -> x509.Certificate | None:
+        """Return the certificate, for time stamps, that signed this content and names itself."""
+        _, _, hashing, attributes, _, signature, *_ = self.signer
+        text, kind = b"\x31" + attributes[2][1:], HASHES[values(hashing[1])[0][1]]
+        said = {values(one[1])[0][1]: values(values(one[1])[1][1])[0][1]
+                for one in values(attributes[1])}  # fmt: skip
+        if said.get(DIGEST) != hashlib.new(kind.name, self.info).digest():
+            return None
+        for one in self.certificates:
+            # Older authorities name their certificate by SHA-1.
+            named = any(one.fingerprint(name) in text for name in (*HASHES.values(), SHA1))
+            uses = [use for found in one.extensions if found.oid == USES for use in found.value]
+            key: Any = one.public_key()
+            is_rsa = isinstance(key, rsa.RSAPublicKey)
+            with suppress(InvalidSignature, TypeError, AttributeError):
+                key.verify(signature[1], text, *((PKCS1, kind) if is_rsa else (ec.ECDSA(kind),)))
+                return one if named and STAMPS in uses else None
+        return None
+
+    def trusted(self, one: x509.Certificate, roots: list[x509.Certificate], left: int) -> bool:
+        """Return whether a certificate leads to one of the roots; all of them valid then."""
+        if not one.not_valid_before_utc <= self.time <= one.not_valid_after_utc or not left:
+            return False
+        above = [other for other in (*roots, *self.certificates) if _issued(one, other)]
+        return one in roots or any(self.trusted(other, roots, left - 1) for other in above)
+
+
+def _issued(one: x509.Certificate, above: x509.Certificate) -> bool:
+    with suppress(ValueError, TypeError, InvalidSignature, x509.ExtensionNotFound):
+        one.verify_directly_issued_by(above)
+        return above.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    return False
+
+
+def time_stamps(files: dict[str, bytes], roots: list[x509.Certificate], out: Findings) -> None:
+    """Check each time stamp: over which checkpoint, that the journal grew from it, by whom."""
+    now = Note.read(files["checkpoint.txt"], "checkpoint.txt").body.decode().split("\n")
+    for name in sorted(files):
+        if not name.endswith(".token"):
+            continue
+        stem = name.removesuffix(".token")
+        note = Note.read(files.get(f"{stem}.checkpoint", b""), f"{stem}.checkpoint")
+        then = note.body.decode().split("\n")
+        try:
+            proof = [base64.b64decode(line) for line in files[f"{stem}.growth"].split()]
+            old, new = (base64.b64decode(one[2]) for one in (then, now))
+            found = grown(int(then[1]), int(now[1]), proof, old)
+            if then[0] != now[0] or proof or found != (old, new):
+                raise Broken("the journal did not grow from the stamped checkpoint")
+            out.say(*_stamp(Token(files[name]), note.body, roots, name))
+        except (Broken, ValueError, LookupError, RecursionError, UnsupportedAlgorithm) as error:
+            words = error if isinstance(error, Broken) else f"unreadable ({type(error).__name__})"
+            out.say("fails", name, str(words))
+
+
+def _stamp(
+    token: Token, text: bytes, roots: list[x509.Certificate], name: str
+) -> tuple[str, str, str]:
+    signer, size = token.signed(), text.decode().split("\n")[1]
+    if hashlib.new(HASHES[token.algorithm].name, text).digest() != token.imprint:
+        raise Broken("stamps something else than the checkpoint beside it")
+    if signer is None and not token.known:
+        return "open", name, "its signature is of a kind not known here; openssl ts may check it"
+    if signer is None:
+        raise Broken("its signature does not hold, or not by a certificate for time stamps")
+    words = f"the first {size} entries were there on {token.time:%Y-%m-%d %H:%M:%S} UTC, says"
+    words += f" {signer.subject.rfc4514_string()}"
+    if not roots:
+        return "open", name, f"{words}; whether to trust it, --authority tells"
+    if not token.trusted(signer, roots, DEPTH):
+        raise Broken(f"{signer.subject.rfc4514_string()} is not under a certificate given, or late")
+    return "holds", name, words
+
+
+def check(data: bytes, key: Key | None, witnesses: list[Key], roots: Any = ()) -> Findings:
     """Check a whole bundle; everything found is in the result, in words."""
     out = Findings()
     try:
         files = unpack(data)
         out.say("holds", "archive", f"{len(files)} files, every byte of the archive as packed")
         _checked(files, key, witnesses, out)
+        time_stamps(files, list(roots), out)
     except Broken as error:
         place, _, words = str(error).partition(": ")
         out.say("fails", place, words or "cannot be read")
@@ -369,16 +509,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("bundle", type=Path, help="the ZIP file")
     parser.add_argument("--key", help="the operator's public key: a line, or a file with it")
     parser.add_argument("--witness", action="append", default=[], help="a witness's key, likewise")
+    parser.add_argument("--authority", type=Path, help="trusted time stamp certificates, PEM")
     parser.add_argument("--json", action="store_true", help="for machines")
     given = parser.parse_args(arguments)
     try:
         key = next(_keys(given.key)) if given.key else None
         witnesses = [key for text in given.witness for key in _keys(text)]
+        pem = given.authority.read_bytes() if given.authority else None
+        roots = x509.load_pem_x509_certificates(pem) if pem is not None else []
         data = given.bundle.read_bytes()
     except (OSError, ValueError, Broken, StopIteration) as error:
         print(f"cannot start: {error}", file=sys.stderr)
         return 2
-    found = check(data, key, witnesses)
+    found = check(data, key, witnesses, roots)
     verdict = "VERIFIED" if found.good else "REFUSED"
     if given.json:
         lines = [dict(zip(("verdict", "place", "words"), line, strict=True)) for line in found]

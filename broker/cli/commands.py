@@ -9,19 +9,26 @@ from typer import Context, Exit, Typer
 
 from broker.cli import (
     adapters,
+    bulk,
     checks,
     codelists,
     convert,
     coverage,
+    dead,
+    doctor,
     evidence,
     explain,
     export,
+    init,
     install,
     keys,
     kit,
     look,
+    move,
     operate,
     pages,
+    proposals,
+    queue,
     release,
     repair,
     retention,
@@ -30,6 +37,7 @@ from broker.cli import (
     standin,
     statistics,
     tell,
+    top,
     validate,
     verify,
 )
@@ -55,7 +63,19 @@ class Command:
 
 
 COMMANDS = (
-    Command("run", operate.run, ("run", "XOEV_BROKER_LISTEN=0.0.0.0:8017 xoev-broker run")),
+    Command(
+        "init",
+        init.init,
+        (
+            "init /srv/xoev-broker --owner xoev-broker",
+            "init . --missing",
+        ),
+    ),
+    Command(
+        "run",
+        operate.run,
+        ("run", "run --role worker", "XOEV_BROKER_LISTEN=127.0.0.1:8020 xoev-broker run"),
+    ),
     Command(
         "submit",
         operate.submit,
@@ -84,6 +104,7 @@ COMMANDS = (
         ),
     ),
     Command("status", look.status, ("status", "status --json")),
+    Command("top", top.top, ("top", "top --json", "top --every 5s")),
     Command(
         "messages",
         look.messages,
@@ -135,17 +156,32 @@ COMMANDS = (
     ),
     Command(
         "replay",
-        repair.replay,
+        bulk.replay,
         (
             'replay ID --reason "address corrected"',
             'replay ID --again --reason "the procedure lost it"',
             'replay ID --reroute --reason "moved to the new procedure"',
+            "replay --cause 3f2a91bc",
+            'replay --route bau/wolfsburg --since 2d --freeze outage --reason "server is back"',
+            "replay --selection outage --rate 10/s",
+            'replay ID --edited corrected.xml --reason "reference was cut off"',
         ),
+    ),
+    Command(
+        "confirm", proposals.confirm, ('confirm PROPOSAL --reason "compared with the letter"',)
     ),
     Command("close", repair.close, ('close ID --reason "settled by telephone"',)),
     Command("settle", repair.settle, ('settle ID --delivered --reason "file 63-2026-00017"',)),
-    Command("pause", repair.pause, ('pause bau/wolfsburg --reason "maintenance until noon"',)),
-    Command("resume", repair.resume, ("resume bau/wolfsburg",)),
+    Command(
+        "pause",
+        repair.pause,
+        (
+            'pause bau/wolfsburg --reason "the procedure is being repaired"',
+            'pause bau/wolfsburg --until 2h --reason "update"',
+            'pause bau --from 2026-03-07T22:00 --until 2026-03-08T06:00 --reason "maintenance"',
+        ),
+    ),
+    Command("resume", repair.resume, ("resume bau/wolfsburg", "resume bau --planned")),
     Command(
         "erase",
         retention.erase,
@@ -195,12 +231,49 @@ COMMANDS = (
             "explain antrag.xml --no-output --json",
         ),
     ),
+    Command("doctor", doctor.doctor, ("doctor", "doctor --all --lang de", "doctor --json")),
     Command("docs", pages.docs, ("docs", "docs --check")),
     Command("demo", operate.demo, ("demo", "demo --keep demo-files", "demo --stay")),
     Command("version", operate.version, ("version",)),
 )
 
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
+    "dead": (
+        "Cases for a person (Klärfälle), grouped by cause.",
+        (
+            Command("list", dead.listed, ("dead list", "dead list --lang de", "dead list --json")),
+            Command("show", dead.shown, ("dead show 3f2a91bc", "dead show ID --lang de")),
+            Command(
+                "close",
+                dead.closed,
+                (
+                    'dead close ID --reason "settled by telephone"',
+                    'dead close 3f2a91bc --reason "test data" --yes',
+                ),
+            ),
+        ),
+    ),
+    "selection": (
+        "Selections: many messages that a person chose, and what became of each.",
+        (
+            Command("list", bulk.listed, ("selection list",)),
+            Command("show", bulk.shown, ("selection show outage", "selection show outage --json")),
+            Command(
+                "run", bulk.run, ("selection run outage", "selection run outage --rate 300/min")
+            ),
+            Command("cancel", bulk.cancelled, ('selection cancel outage --reason "wrong list"',)),
+        ),
+    ),
+    "proposals": (
+        "Proposals: new content for a message, which a second person confirms.",
+        (
+            Command("list", proposals.listed, ("proposals list", "proposals list --all")),
+            Command("show", proposals.shown, ("proposals show PROPOSAL",)),
+            Command(
+                "reject", proposals.declined, ('proposals reject PROPOSAL --reason "wrong case"',)
+            ),
+        ),
+    ),
     "retention": (
         "Retention: what is kept how long, and what is erased now.",
         (
@@ -216,6 +289,23 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
             Command("rotate", keys.rotate, ("keys rotate",)),
             Command("retire", keys.retire, ("keys retire", "keys retire --force")),
         ),
+    ),
+    "store": (
+        "Store: the database that holds messages and journal.",
+        (
+            Command(
+                "move",
+                move.move,
+                (
+                    "store move --to-file /etc/xoev-broker/database.url",
+                    "store move --from-file old.url --to sqlite:////srv/xoev/broker.sqlite",
+                ),
+            ),
+        ),
+    ),
+    "queue": (
+        "Queue: RabbitMQ, which wakes the workers of all hosts.",
+        (Command("show", queue.shown, ("queue show", "queue show --json")),),
     ),
     "adapters": (
         "Adapters: what converts for one procedure of a city.",

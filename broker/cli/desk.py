@@ -26,9 +26,18 @@ class Desk:
         """Open the store and read the site key. Raises ConfigError, StoreError."""
         from broker.app import open_store
         from broker.journal.vault import Vault
+        from broker.metrics import Meter
 
         self.settings = settings
-        self.vault = Vault.open(settings.site_key, settings.site_key_command)
+        self.meter = Meter()
+        known = not settings.site_key_command and not settings.site_key.exists()
+        if known and _stored(settings):
+            # A new key would look as if it were the one that the store was sealed with.
+            self.vault = Vault.lost(settings.site_key)
+        else:
+            self.vault = Vault.open(
+                settings.site_key, settings.site_key_command, settings.encryption == "on"
+            )
         self.store = open_store(settings, _report)
 
     @cached_property
@@ -74,6 +83,12 @@ def noted(event: str, actor: str, **facts: str) -> None:
     if _missing(settings()) is None:
         with opened() as desk:
             desk.store.note([entry("", event, actor, **facts)]).result()
+
+
+def _stored(found: Settings) -> bool:
+    """Whether there is a file with a store already."""
+    kind, _, path = found.database().partition(":///")
+    return kind == "sqlite" and Path(path).exists()
 
 
 def _missing(found: Settings) -> str | None:

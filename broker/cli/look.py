@@ -14,7 +14,7 @@ from broker.cli.desk import Desk, opened
 from broker.cli.query import moment_of
 from broker.cli.repair import Actor, acting
 from broker.cli.terminal import complain, moment, say, show, table
-from broker.message import Direction, State
+from broker.message import Direction, State, now
 
 if TYPE_CHECKING:
     from broker.stores.contract import Counts, Row
@@ -45,11 +45,14 @@ def status(json: Json = False) -> None:
 
 def _status(desk: Desk) -> dict[str, Any]:
     from broker.journal.entry import stamp
+    from broker.journal.standing import standing
+    from broker.offices import processes
 
     counts = desk.store.counts()
     oldest = counts.oldest
     return {
         "running": running(desk.settings.state),
+        "processes": processes(desk.store.holders()) if desk.store.shared else [],
         "store": str(desk.settings.state),
         "accepted": counts.accepted,
         "states": {
@@ -60,10 +63,17 @@ def _status(desk: Desk) -> dict[str, Any]:
         },
         "refused": counts.refused,
         "oldest_waiting": stamp(oldest) if oldest else None,
+        "encryption": desk.settings.encryption,
+        "journal": standing(desk.store).record(),
         "paused": [
             {"route": pause.route, "actor": pause.actor, "reason": pause.reason,
              "since": stamp(pause.since)}
             for pause in desk.store.pauses()
+        ],
+        "windows": [
+            {"route": one.route, "actor": one.actor, "reason": one.reason,
+             "start": stamp(one.start), "until": stamp(one.until), "open": one.open(now())}
+            for one in desk.store.windows()
         ],
     }  # fmt: skip
 
@@ -87,7 +97,10 @@ def running(state: Path) -> int | None:
 def _totals(counts: Counts, found: dict[str, Any]) -> None:
     process = found["running"]
     known = f" (process {process})" if process else ""
-    say(f"broker      {f'running{known}' if process is not None else 'not running'}")
+    if found["processes"]:
+        say(f"broker      running: {', '.join(found['processes'])}")
+    else:
+        say(f"broker      {f'running{known}' if process is not None else 'not running'}")
     say(f"state       {found['store']}")
     say()
     rows = [_direction(direction, counts) for direction in Direction]
@@ -100,10 +113,33 @@ def _totals(counts: Counts, found: dict[str, Any]) -> None:
     say(f"refused  {counts.refused} (not accepted, counted apart)")
     if found["oldest_waiting"]:
         say(f"oldest waiting message was received {found['oldest_waiting']}")
+    _journal(found)
+    _paused(found)
+    _hint(counts)
+
+
+def _journal(found: dict[str, Any]) -> None:
+    told = found["journal"]
+    until = f" until {told['sealed_until']}" if told["sealed_until"] else ""
+    say(f"journal  {told['sealed']} entries sealed{until}, last checkpoint over "
+        f"{told['checkpoint'] or 0}")  # fmt: skip
+    if told["unsealed"]:
+        say(f"         {told['unsealed']} entries wait for their seal since "
+            f"{told['unsealed_since']}")  # fmt: skip
+    if told["time_stamp"]:
+        say(f"         last time stamp of {told['time_stamp']}")
+    if found["encryption"] == "off":
+        say("warning: payloads are stored in the clear (XOEV_BROKER_ENCRYPTION=off)")
+
+
+def _paused(found: dict[str, Any]) -> None:
     for pause in found["paused"]:
         say(f"paused   {pause['route']} by {pause['actor']} since {pause['since']}: "
             f"{pause['reason']}")  # fmt: skip
-    _hint(counts)
+    for one in found["windows"]:
+        since = "" if one["open"] else f"from {one['start']} "
+        say(f"{'paused ' if one['open'] else 'planned'}  {one['route']} by {one['actor']} {since}"
+            f"until {one['until']}: {one['reason']}")  # fmt: skip
 
 
 def _direction(direction: Direction, counts: Counts) -> list[str]:
@@ -118,6 +154,7 @@ def _hint(counts: Counts) -> None:
     if count:
         options = " ".join(f"--state {state.value}" for state in stuck)
         say(f"{count} wait for a person: xoev-broker messages {options}")
+        say("grouped by cause: xoev-broker dead list")
 
 
 def messages(  # noqa: PLR0913, PLR0917 - one argument for each option

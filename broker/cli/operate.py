@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from typer import Argument, Exit, Option
 
@@ -20,32 +20,45 @@ if TYPE_CHECKING:
     from broker.message import Receipt
     from broker.service import Running
 
+Choice = Literal["intake", "worker", "all"]
 _VIA = "cli"
 
 
-def run() -> None:
+def run(
+    role: Annotated[
+        Choice,
+        Option(help="`intake` takes messages in, `worker` converts and delivers, `all` does both"),
+    ] = "all",
+) -> None:
     """Run the broker in the foreground until SIGTERM or Ctrl-C.
 
-    SIGHUP reloads routes.yaml. One run works on a store; a second one is refused. All other
-    commands work beside it. What is in hand at the end is finished first, what is not is taken
-    up at the next start.
+    SIGHUP reloads routes.yaml, SIGUSR2 replaces the process by a new one that keeps its listening
+    socket. On an SQLite file one run of each role works, a second one is refused; on PostgreSQL
+    any number works, on any number of hosts. All other commands work beside it. What is in hand
+    at the end is finished first, what is not is taken up at the next start.
     """
     from broker import logs
+    from broker.renewal import inherited, renew
+    from broker.roles import Role
     from broker.service import Service
 
     found = settings()
     logs.configure(found.log_level, "text" if found.log_format == "console" else "json")
-    service = Service(found, os.environ)
+    service = Service(found, os.environ, role=Role(role), given=inherited(os.environ))
     service.signals()
     count = len(service.app.site.table.table.routes)
 
     def ready(running: Running) -> None:
         host = found.address[0] if found.address else ""
-        place = f"listens on http://{host}:{running.port}" if host else "runs without HTTP"
+        kind = "https" if found.listen_certificate else "http"
+        place = f"{kind}://{host}:{running.port}"
+        place = f"listens on {place}" if running.port else "runs without HTTP"
         say(f"xoev-broker {place}, {count} route(s) of {found.routes}, state in {found.state}")
         sys.stdout.flush()
 
     service.run(ready)
+    if service.renewing:
+        renew(service.listening, os.environ)
     leave()
 
 
@@ -83,7 +96,7 @@ def submit(
 
     with opened(fresh=True) as desk:
         _known(desk, party)
-        intake = Intake(desk)
+        intake = Intake(desk, _sealed(desk))
         outcomes = [
             _submitted(desk, intake, file, party, acting(actor), json)
             for file in progress(files, "submit")
@@ -151,6 +164,15 @@ def _author(desk: Desk, body: bytes) -> str:
     if found is None:
         raise UnknownAuthor
     return found.name
+
+
+def _sealed(desk: Desk) -> Callable[[], None]:
+    """Return what raises Unsealed, as in the daemon, where the journal cannot be sealed."""
+    from broker.journal.standing import guard
+    from broker.service import sealer
+
+    found = desk.settings
+    return guard(desk.store, found.seal_limit, lambda: sealer(found, desk.store).seal(final=True))
 
 
 def _known(desk: Desk, party: str | None) -> None:

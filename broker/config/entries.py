@@ -27,6 +27,7 @@ from broker.errors import ConfigError
 from broker.values import closest, decimal
 
 _NAME = re.compile(rf"{NAME}(/{NAME})*")
+_WATCHED = ("deliver_within", "answer_within", "depth")
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -93,6 +94,7 @@ class Reader:
             retry=retry,
             checks=self._levels(nested["checks"], label),
             keep=self._kept(nested["keep"], label),
+            **_watched(values),
         )
         routes = tuple(self._expand(pattern, block, label))
         return Entry(name, block, nested["match"] or block, routes)
@@ -196,24 +198,13 @@ class _Filler:
 
     def __call__(self, party: Party) -> Route:
         pattern, match = self._pattern, self._pattern.match
-        return Route(
+        return replace(
+            pattern,
             name=f"{pattern.entry}/{party.name}",
-            entry=pattern.entry,
-            match=Match(
-                match.standard,
-                match.versions,
-                match.kinds,
-                _fill(match.recipient, party),
-                match.senders,
-            ),
+            match=replace(match, recipient=_fill(match.recipient, party)),
             adapter=_fill(pattern.adapter, party),
             channel=_fill(pattern.channel, party),
-            order_by_case=pattern.order_by_case,
-            retry=pattern.retry,
-            checks=pattern.checks,
-            keep=pattern.keep,
             answer=_fill(pattern.answer, party) if pattern.answer else None,
-            line=pattern.line,
         )
 
 
@@ -225,6 +216,10 @@ def _texts(values: Values, match: Values) -> dict[str, str]:
     given = {name: values[name] for name in ("adapter", "channel", "answer")}
     given["recipient"] = match.get("recipient")
     return {name: str(text or "") for name, text in given.items()}
+
+
+def _watched(values: Values) -> dict[str, Any]:
+    return {name: values[name] for name in _WATCHED}
 
 
 def _route(

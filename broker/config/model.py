@@ -15,8 +15,9 @@ class Party:
     """Someone who sends or receives: an online service or a city.
 
     `keys` are the author keys that may stand in its messages (`bap:03000001`); `token_file` holds
-    SHA-256 hashes of its bearer tokens, one a line; `answer` is the name of its default return
-    channel.
+    SHA-256 hashes of its bearer tokens, one a line; `certificates` are SHA-256 fingerprints (hex)
+    of its TLS certificates; `answer` is the name of its default return channel.
+    `rate` is messages a second, `max_message` bytes; None is no limit of its own.
     """
 
     name: str
@@ -24,7 +25,10 @@ class Party:
     ags: str = ""
     keys: tuple[str, ...] = ()
     token_file: Path | None = None
+    certificates: tuple[str, ...] = ()
     answer: str | None = None
+    rate: float | None = None
+    max_message: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +76,8 @@ class Route:
 
     `name` is unique (`bau/wolfsburg` for an entry with `for:`, else the entry's name); `entry` is
     the name in the file and `line` its place. `answer` overrides the sender's return channel.
+    `deliver_within` and `answer_within` are seconds from acceptance, `depth` is how many
+    undelivered messages it may have at most; None is no such limit.
     """
 
     name: str
@@ -85,6 +91,9 @@ class Route:
     keep: Keep = Keep()
     answer: str | None = None
     line: int = 0
+    deliver_within: float | None = None
+    answer_within: float | None = None
+    depth: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

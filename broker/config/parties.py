@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from broker.channels.channel import Declared
 from broker.config.findings import Report
@@ -16,6 +17,7 @@ from broker.config.tables import NAME, PARTY, Known
 
 _NAME = re.compile(NAME)
 _AGS = re.compile(r"\d{8}", re.ASCII)
+_MARK = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _OTHERS = 0o077
 
 
@@ -23,6 +25,7 @@ def parties(root: Block, folder: Path, report: Report) -> dict[str, Party]:
     """Return all parties by name."""
     form = Form(PARTY, folder)
     owners: dict[str, str] = {}
+    marks: dict[str, str] = {}
     found = {}
     for name, block in blocks(root, "parties", report, "party", _NAME).items():
         label = f'party "{name}": '
@@ -31,6 +34,7 @@ def parties(root: Block, folder: Path, report: Report) -> dict[str, Party]:
         _ags(party, block, report)
         _keys(party, block, owners, report)
         _secret(party.token_file, block, "token_file", report, label)
+        _certificates(party, block, marks, report)
     return found
 
 
@@ -44,8 +48,33 @@ def _party(name: str, values: Values) -> Party:
         ags=str(ags or ""),
         keys=keys,
         token_file=token_file if isinstance(token_file, Path) else None,
+        certificates=_fingerprints(values),
         answer=str(answer) if answer else None,
+        **_limits(values),
     )
+
+
+def _limits(values: Values) -> dict[str, Any]:
+    return {name: values[name] for name in ("rate", "max_message")}
+
+
+def _fingerprints(values: Values) -> tuple[str, ...]:
+    found = values["certificate"]
+    assert isinstance(found, tuple)
+    return tuple(one.replace(":", "").lower() for one in found)
+
+
+def _certificates(party: Party, block: Block, owners: dict[str, str], report: Report) -> None:
+    place = block.entries.get("certificate") or block
+    for mark in party.certificates:
+        owner = owners.setdefault(mark, party.name)
+        if not _MARK.fullmatch(mark):
+            text = "64 hex digits: openssl x509 -noout -fingerprint -sha256"
+            label = f'party "{party.name}": "certificate" needs SHA-256 fingerprints of {text}'
+            report.add(place, label)
+        elif owner != party.name:
+            text = f'party "{party.name}": a certificate belongs to party "{owner}" already'
+            report.add(place, text)
 
 
 def _ags(party: Party, block: Block, report: Report) -> None:

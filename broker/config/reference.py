@@ -14,6 +14,9 @@ _TYPES: Mapping[Kind, str] = {
     "url": "URL",
     "seconds": "duration",
     "number": "whole number",
+    "size": "size",
+    "room": "size, or share of a disk",
+    "rate": "rate",
     "bool": "`true` or `false`",
     "secret_file": "path of a secret",
     "list": "text or list",
@@ -28,8 +31,8 @@ One file with three parts: `parties`, `channels` and `routes`. Routes are tried 
 file and the first match wins; a message without a match is refused with T080.
 
 * Every value is the text as written: `03103000` keeps its zero, `2.10` stays `2.10`.
-* Durations are `30s`, `5m`, `1h` or `3d`; sizes `64 MB`; paths are relative
-  to the folder of the file.
+* Durations are `30s`, `5m`, `1h` or `3d`; sizes `64 MB`; rates `50/s`, `300/min` or `1000/h`; paths
+  are relative to the folder of the file.
 * `${NAME}` takes a value from the environment, `${NAME:-default}` has one for when it is not set.
 * Secrets are never in the file: fields that end in `_file` name a file with mode 0600.
 * Aliases, anchors, tags, double keys and a second document are refused.

@@ -90,11 +90,11 @@ def _shape(field: Field) -> Schema:
         return {"anyOf": [{"type": "boolean"}, _pattern(_VARIABLE)]}
     if field.kind == "seconds":
         return {"anyOf": [{"const": 0}, _pattern(rf"^\d+(\.\d+)?[smhd]$|^0$|{_VARIABLE}")]}
-    if field.kind == "number":
-        unit = "( ?(KB|MB|GB))?" if sized(field) else ""
+    if field.kind in ("number", "size"):
+        unit = "( ?(KB|MB|GB))?" if field.kind == "size" or sized(field) else ""
         number = {"type": "integer", "minimum": 0}
         return {"anyOf": [number, _pattern(rf"^\d+{unit}$|{_VARIABLE}")]}
-    return _TEXT
+    return _pattern(rf"^\d+/(s|min|h)$|{_VARIABLE}") if field.kind == "rate" else _TEXT
 
 
 def _pattern(pattern: str) -> Schema:

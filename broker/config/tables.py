@@ -13,7 +13,15 @@ PARTY = (
     Field("ags", "text", "official municipality key (AGS), eight digits; fills `{ags}` in routes"),
     Field("key", "list", "author keys that may stand in its messages, such as `bap:03000001`"),
     Field("token_file", "secret_file", "SHA-256 hashes of its bearer tokens, one a line"),
+    Field(
+        "certificate",
+        "list",
+        "SHA-256 fingerprints of its TLS certificates, as OpenSSL prints them; they count where "
+        "the intake asks for certificates (`listen_client_ca`)",
+    ),
     Field("answer", "text", "channel by which it gets its answers"),
+    Field("rate", "rate", "most messages that each intake takes from it, such as `50/s`"),
+    Field("max_message", "size", "largest message that is taken from it; at most the setting"),
 )
 
 ROUTE = (
@@ -31,6 +39,9 @@ ROUTE = (
         choices=("case", "none"),
     ),
     Field("answer", "text", "channel for answers, instead of the one of the sender"),
+    Field("deliver_within", "seconds", "a request not delivered so long after it came is late"),
+    Field("answer_within", "seconds", "a request not answered so long after it came is late"),
+    Field("depth", "number", "with so many undelivered messages, no more are taken for this route"),
 )
 
 MATCH = (

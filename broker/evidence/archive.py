@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import struct
 import zlib
+from collections.abc import Iterable
 from typing import BinaryIO
 
 from broker.errors import BrokerError
@@ -32,15 +35,44 @@ class Archive:
 
     def add(self, name: str, content: bytes) -> None:
         """Append a file. Raises TooLarge."""
-        raw, size, checksum = name.encode("ascii"), len(content), zlib.crc32(content)
-        if self._at + size > _LARGEST // 2 or len(self._heads) >= _MOST:
+        self._write(self._head(name, len(content), zlib.crc32(content), self._at))
+        self._write(content)
+
+    def stream(self, name: str, pieces: Iterable[bytes]) -> tuple[int, str]:
+        """Append a file piece by piece and return its size and SHA-256 (hex).
+
+        The target must be a file of its own. Where a piece cannot be had, nothing is appended, and
+        that error is raised. Raises TooLarge.
+        """
+        start, head, digest = self._at, _LOCAL.size + len(name), hashlib.sha256()
+        size = checksum = 0
+        try:
+            self._write(bytes(head))
+            for piece in pieces:
+                size, checksum = size + len(piece), zlib.crc32(piece, checksum)
+                digest.update(piece)
+                self._write(piece)
+            local = self._head(name, size, checksum, start)
+        except BaseException:
+            self._target.seek(start)
+            self._target.truncate()
+            self._at = start
+            raise
+        self._target.seek(start)
+        self._target.write(local)
+        self._target.seek(0, os.SEEK_END)
+        return size, digest.hexdigest()
+
+    def _head(self, name: str, size: int, checksum: int, at: int) -> bytes:
+        """Return the head of a file, and remember it for the directory. Raises TooLarge."""
+        if at + size > _LARGEST // 2 or len(self._heads) >= _MOST:
             raise TooLarge
+        raw = name.encode("ascii")
         sizes = (checksum, size, size, len(raw))
         central = _CENTRAL.pack(b"PK\x01\x02", 20, 20, 0, 0, 0, _DAY, *sizes, 0, 0, 0, 0, 0,
-                                self._at)  # fmt: skip
+                                at)  # fmt: skip
         self._heads.append(central + raw)
-        self._write(_LOCAL.pack(b"PK\x03\x04", 20, 0, 0, 0, _DAY, *sizes, 0) + raw)
-        self._write(content)
+        return _LOCAL.pack(b"PK\x03\x04", 20, 0, 0, 0, _DAY, *sizes, 0) + raw
 
     def close(self) -> None:
         """Write the directory; the target stays open."""

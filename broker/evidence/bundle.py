@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import base64
+import codecs
 import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Final, Protocol
 
 from broker.errors import BrokerError, StoreError
 from broker.evidence.archive import Archive
 from broker.evidence.page import LONGEST, Cover, page
-from broker.evidence.parts import Bytes, Part, Proven
+from broker.evidence.parts import Bytes, Part, Proven, Stamped
 from broker.evidence.words import README
 from broker.journal.checkpoint import Checkpoint
 from broker.journal.entry import decode
 from broker.journal.vault import Vault
 from broker.message import State
 from broker.stores.contract import Entry, Form, Row, Store
+from broker.stores.custody import Stamp
 
 TITLE: Final = "xoev-broker evidence 1"
 #: SHA-256 of tools/verify_evidence.py as this version was made for it; a test holds it true.
-VERIFIER: Final = "7181d3adcbdaf632697bc89469c0e9091d1c86139815e44597a3d6b72703a0ff"
+VERIFIER: Final = "0a75a100123e5e1a891f4f26b2fcaf2e1b03a9bf40bfa61f417f120e919e15d7"
 
 
 class NotSealed(BrokerError):
@@ -43,6 +46,12 @@ class Ledger(Protocol):
 
     def proof(self, index: int, size: int) -> tuple[bytes, ...]:
         """The path from an entry to the root."""
+
+    def growth(self, old: int, new: int) -> tuple[bytes, ...]:
+        """The proof that the first entries are still the same."""
+
+    def note(self, size: int) -> str:
+        """The signed checkpoint over so many entries."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +88,7 @@ class Bundle:
         #: So many payloads could not be opened with this site key; the rest is proven all the same.
         self.locked = 0
         self._listed: list[tuple[str, str, int]] = []
+        self._stamps: dict[int, Stamp] = {}
 
     def write(self, rows: Iterable[Row], target: Path, request: Request, seal: Seal) -> int:
         """Write the file (mode 0600) and return how many messages are in it.
@@ -110,9 +120,11 @@ class Bundle:
             if len(shown) < LONGEST:
                 shown.append(part)
         self._site(shown)
+        stamped = [self._stamped(self._stamps[size]) for size in sorted(self._stamps)]
         self._add("checkpoint.txt", self._text)
         self._add("key.txt", seal.public + "\n")
-        cover = Cover(request.asked, request.actor, request.reason, self._checkpoint, seal.public)
+        cover = Cover(request.asked, request.actor, request.reason, self._checkpoint,
+                      seal.public, tuple(stamped))  # fmt: skip
         self._add("report-de.html", page(cover, shown, count - len(shown), "de"))
         self._add("report-en.html", page(cover, shown, count - len(shown), "en"))
         self._add("README.txt", README.format(name=name, verifier=VERIFIER))
@@ -124,6 +136,8 @@ class Bundle:
         entries = tuple(sorted(filter(None, found), key=lambda entry: entry.index))
         if not entries:
             raise NotSealed
+        for entry in (entries[0], entries[-1]):
+            self._covered(entry.index)
         made = {entry.line.event for entry in entries}
         forms = [self._bytes(row, "original", "erased" in made)]
         if "converted" in made:
@@ -145,19 +159,36 @@ class Bundle:
         self._add(f"entries/{index:012}.tlog-proof", _proof(index, proof, self._text))
         return Proven(decode(entry), entry.body, index, proof)
 
+    def _covered(self, index: int) -> None:
+        """Remember the first time stamp that an entry is below."""
+        found = self._store.tree.stamps(after=index, limit=1)
+        if found and found[0].size <= self._checkpoint.size:
+            self._stamps[found[0].size] = found[0]
+
+    def _stamped(self, stamp: Stamp) -> Stamped:
+        """Add a token, the checkpoint it is about, and that the journal only grew since."""
+        name, size = f"stamps/{stamp.size:012}", self._checkpoint.size
+        growth = [base64.b64encode(one) for one in self._ledger.growth(stamp.size, size)]
+        self._add(f"{name}.checkpoint", self._ledger.note(stamp.size))
+        self._add(f"{name}.growth", b"".join(one + b"\n" for one in growth))
+        self._add(f"{name}.token", stamp.token)
+        return Stamped(stamp.size, stamp.time, f"{name}.token")
+
     def _bytes(self, row: Row, form: Form, erased: bool) -> Bytes:
         found = self._store.payload(row.id, form)
         if found is None:
             return Bytes(form, absent="erased" if erased else "none")
         key, payload = found
+        pieces = self._vault.pieces(key, row.id, payload)
         try:
-            data = self._vault.unseal(key, row.id, payload)
+            first = next(pieces)
+            name = f"messages/{row.id}/{form}{_suffix(first)}"
+            size, digest = self._archive.stream(name, chain((first,), pieces))
         except StoreError:
             self.locked += 1
             return Bytes(form, absent="locked")
-        name = f"messages/{row.id}/{form}{_suffix(data)}"
-        self._add(name, data)
-        return Bytes(form, name, payload.salt, len(data), hashlib.sha256(data).hexdigest())
+        self._listed.append((name, digest, size))
+        return Bytes(form, name, payload.salt, size, digest)
 
     def _site(self, parts: Sequence[Part]) -> None:
         """Add the entries that put the routing tables of these messages in force."""
@@ -187,12 +218,13 @@ def _proof(index: int, proof: Sequence[bytes], checkpoint: str) -> str:
     return "\n".join(lines) + f"\n\n{checkpoint}"
 
 
-def _suffix(data: bytes) -> str:
+def _suffix(first: bytes) -> str:
     """Return how the file is named, so that a program for it opens."""
-    if data.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
+    if first.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<"):
         return ".xml"
     try:
-        data.decode()
+        # A piece may end within a character.
+        codecs.getincrementaldecoder("utf-8")().decode(first)
     except UnicodeDecodeError:
         return ".bin"
     return ".txt"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from html import escape
 
-from broker.evidence.parts import Bytes, Part
+from broker.evidence.parts import Bytes, Part, Stamped
 from broker.evidence.timeline import draw
 from broker.evidence.words import WORDS
 from broker.journal.checkpoint import Checkpoint
@@ -33,7 +34,7 @@ h3 { margin: 1.5rem 0 .5rem; font-size: 1rem; } p { margin: .5rem 0; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1.5rem; margin: .75rem 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 code, pre { font: .8125rem/1.45 ui-monospace, "Liberation Mono", monospace; }
-code { overflow-wrap: anywhere; }
+code { overflow-wrap: anywhere; } a { color: inherit; }
 pre { padding: .75rem 1rem; background: var(--ground); border: 1px solid var(--line);
   border-radius: 4px; white-space: pre-wrap; overflow-wrap: anywhere; }
 table { width: 100%; border-collapse: collapse; font-size: .875rem; }
@@ -61,6 +62,8 @@ svg .link { stroke: var(--soft); fill: none; stroke-dasharray: 3 3; }
   h2, h3 { break-after: avoid; } tr, svg, dl { break-inside: avoid; }
   thead { display: table-header-group; } @page { size: A4; margin: 18mm 16mm; } }
 """
+#: What holds a digest and is set as one.
+_DIGESTS = ("table", "artefact")
 _KINDS = {"delivered": "ok", "rejected": "bad", "dead": "bad"}
 
 
@@ -73,6 +76,7 @@ class Cover:
     reason: str
     checkpoint: Checkpoint
     key: str
+    stamps: tuple[Stamped, ...] = ()
 
 
 def page(cover: Cover, parts: Sequence[Part], more: int, language: Language) -> str:
@@ -80,9 +84,10 @@ def page(cover: Cover, parts: Sequence[Part], more: int, language: Language) -> 
     words = WORDS[language]
     together = len(parts) <= _TOGETHER
     body = [
-        f"<h1>{words['title']}: {escape(cover.asked)}</h1>",
+        f"<h1>{words['title']}: {_asked(cover.asked, words)}</h1>",
         f'<p class="soft">{words["personal"]}</p>',
         _cover(cover, words),
+        f"<h2>{words['messages']}</h2>{_overview(parts, language)}",
         f"<h2>{words['timeline']}</h2>{draw(parts, language)}" if together else "",
         *(
             _part(at + 1, part, language, "" if together else draw([part], language))
@@ -96,9 +101,20 @@ def page(cover: Cover, parts: Sequence[Part], more: int, language: Language) -> 
     return (
         f'<!DOCTYPE html>\n<html lang="{language}">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{words['title']} {escape(cover.asked)}</title>\n<style>{_STYLE}</style>\n"
+        f"<title>{words['title']}: {_asked(cover.asked, words)}</title>\n<style>{_STYLE}</style>\n"
         "</head>\n<body>\n<main>\n" + "\n".join(body) + "\n</main>\n</body>\n</html>\n"
     )
+
+
+def _asked(text: str, words: Mapping[str, str]) -> str:
+    """Return what was asked for, a scope of the manifest in the words of the report."""
+    kind, _, rest = text.partition(" ")
+    if kind == "period" and rest.count(" ") == 1:
+        times = [one[:16].replace("T", " ") if one != "-" else "…" for one in rest.split(" ")]
+        return f"{words['period']} {escape(' – '.join(times))} (UTC)"
+    if text.startswith("case of "):
+        return f"{words['case']} {escape(text.removeprefix('case of '))}"
+    return escape(text)
 
 
 def _cover(cover: Cover, words: Mapping[str, str]) -> str:
@@ -108,9 +124,35 @@ def _cover(cover: Cover, words: Mapping[str, str]) -> str:
         ("size", str(point.size)), ("root", f"<code>{point.root.hex()}</code>"),
         ("key", f"<code>{escape(cover.key)}</code>"),
     )  # fmt: skip
-    return _list(
-        (words[name], value if "<code>" in value else escape(value)) for name, value in rows
-    )
+    told = [(words[name], value if "<code>" in value else escape(value)) for name, value in rows]
+    told += [
+        (words["stamp"], f"{stamp(one.time)}: {one.size} {words['below']}, "
+                         f"<code>{escape(one.file)}</code>")
+        for one in cover.stamps[:LONGEST]
+    ]  # fmt: skip
+    return _list(told)
+
+
+def _overview(parts: Sequence[Part], language: Language) -> str:
+    """Return what became of each message, with a link to what is told of it."""
+    words, rows = WORDS[language], []
+    for number, part in enumerate(parts, 1):
+        row = part.row
+        kind = words["request" if row.direction is Direction.REQUEST else "answer"]
+        badge = _KINDS.get(row.state.value, "warn")
+        last = max(entry.line.time for entry in part.entries)
+        rows.append((
+            f'<a href="#m{number}">{number}. {kind}</a>',
+            f"{escape(row.envelope.standard)} {escape(row.envelope.kind)}",
+            _moment(row.received), _moment(last),
+            f'<span class="badge {badge}">{escape(state(row.state, language))}</span>',
+        ))  # fmt: skip
+    names = ("message", "kind", "received", "last", "end")
+    return _table([words[name] for name in names], rows)
+
+
+def _moment(time: datetime) -> str:
+    return stamp(time)[:19].replace("T", " ")
 
 
 def _part(number: int, part: Part, language: Language, timeline: str) -> str:
@@ -118,7 +160,7 @@ def _part(number: int, part: Part, language: Language, timeline: str) -> str:
     kind = words["request" if row.direction is Direction.REQUEST else "answer"]
     badge = _KINDS.get(row.state.value, "warn")
     head = (
-        f'<h2>{number}. {kind} <span class="badge {badge}">'
+        f'<h2 id="m{number}">{number}. {kind} <span class="badge {badge}">'
         f"{escape(state(row.state, language))}</span></h2>"
     )
     return (
@@ -154,7 +196,8 @@ def _told(part: Part, words: Mapping[str, str]) -> Iterable[tuple[str, str]]:
     )
     for name, value in told:
         if value:
-            yield words.get(name, "ID"), escape(value)
+            shown = f"<code>{escape(value)}</code>" if name in _DIGESTS else escape(value)
+            yield words.get(name, "ID"), shown
 
 
 def _forms(forms: Sequence[Bytes], words: Mapping[str, str]) -> str:

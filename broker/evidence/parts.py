@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from broker.journal.entry import Line
@@ -42,6 +43,15 @@ class Bytes:
         if self.absent:
             return {"absent": self.absent}
         return {"file": self.file, "salt": self.salt.hex(), "size": self.size}
+
+
+@dataclass(frozen=True, slots=True)
+class Stamped:
+    """That an authority saw the first `size` entries at `time`, and the file that says so."""
+
+    size: int
+    time: datetime
+    file: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,8 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "size": "Entries in the journal", "root": "Root of the journal", "key": "Key",
         "reason": "Opened because", "actor": "Opened by", "messages": "Messages",
         "request": "Request", "answer": "Answer", "timeline": "What happened", "kind": "Kind",
-        "from": "From", "to": "To", "received": "Received", "uuid": "Message id of its standard",
+        "from": "From", "to": "To", "received": "Received (UTC)",
+        "uuid": "Message id of its standard",
         "route": "Route", "table": "Routing table (SHA-256)", "artefact": "Judged by",
         "attempts": "Attempts", "receipt": "Receipt", "number": "File number",
         "end": "Stands", "why": "Reason", "bytes": "Bytes", "form": "Form", "file": "File",
@@ -29,6 +30,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
                   "are the recorded ones. That no entry was left out of it is shown by checking "
                   "the whole journal (xoev-broker verify), and that everyone was shown the same "
                   "journal by a witness.",
+        "period": "received", "case": "the case of", "message": "Message",
+        "last": "Last entry (UTC)",
+        "stamp": "Time stamp", "below": "entries were there at that time",
         "personal": "The bundle holds the content of messages and with it personal data.",
         "more": "more messages; their files are in the bundle",
     },
@@ -37,7 +41,7 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
         "size": "Einträge im Protokoll", "root": "Wurzel des Protokolls", "key": "Schlüssel",
         "reason": "Geöffnet, weil", "actor": "Geöffnet von", "messages": "Nachrichten",
         "request": "Anfrage", "answer": "Antwort", "timeline": "Was geschah",
-        "kind": "Nachrichtenart", "from": "Von", "to": "An", "received": "Eingegangen",
+        "kind": "Nachrichtenart", "from": "Von", "to": "An", "received": "Eingegangen (UTC)",
         "uuid": "Nachrichten-ID des Standards", "route": "Weg", "table": "Wegetabelle (SHA-256)",
         "artefact": "Geprüft mit", "attempts": "Versuche", "receipt": "Quittung",
         "number": "Aktenzeichen", "end": "Stand", "why": "Grund", "bytes": "Bytes",
@@ -55,6 +59,9 @@ WORDS: Final[Mapping[str, Mapping[str, str]]] = {
                   "Bytes die festgehaltenen sind. Dass kein Eintrag weggelassen wurde, zeigt die "
                   "Prüfung des ganzen Protokolls (xoev-broker verify), und dass allen dasselbe "
                   "Protokoll gezeigt wurde, ein Zeuge.",
+        "period": "eingegangen", "case": "der Vorgang von", "message": "Nachricht",
+        "last": "Letzter Eintrag (UTC)",
+        "stamp": "Zeitstempel", "below": "Einträge gab es zu dieser Zeit",
         "personal": "Der Nachweis enthält Inhalte von Nachrichten und damit personenbezogene "
                     "Daten.",
         "more": "weitere Nachrichten; ihre Dateien liegen im Nachweis",
@@ -76,6 +83,8 @@ entries/<number>.entry           canonical bytes of one entry of the journal
 entries/<number>.tlog-proof      proof that it stands there (C2SP tlog-proof)
 checkpoint.txt                   signed state of the journal (C2SP tlog-checkpoint)
 key.txt                          public key of the journal (C2SP signed-note)
+stamps/<size>.token              time stamp (RFC 3161) on an earlier checkpoint, if any
+stamps/<size>.growth             proof that the journal only grew from there
 manifest.txt                     SHA-256 of each file, signed with that key
 
 To check it, without xoev-broker:

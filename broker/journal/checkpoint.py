@@ -131,13 +131,20 @@ class Signer:
         self._key = key
 
     @classmethod
-    def open(cls, file: Path, name: str = "xoev-broker") -> Signer:
+    def open(cls, file: Path, name: str = "xoev-broker", fresh: bool = True) -> Signer:
         """Read the key, or make one at the first start (32 bytes, mode 0600).
 
-        Raises ConfigError where others may read it or it is no key.
+        Raises ConfigError where others may read it or it is no key, and where it is missing
+        though the journal is not `fresh`: a new key is a new journal to everybody outside.
         """
         try:
             if not file.exists():
+                if not fresh:
+                    raise ConfigError(
+                        f"the key {file} is missing, and the journal was signed with it; restore "
+                        "it from a backup. Only if it is lost for good: make 32 random bytes, "
+                        "mode 0600, the new key, and tell witnesses and auditors"
+                    )
                 _create(file, Ed25519PrivateKey.generate().private_bytes_raw())
             mode, data = stat.S_IMODE(file.stat().st_mode), file.read_bytes()
         except OSError as error:

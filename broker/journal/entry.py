@@ -19,10 +19,10 @@ from broker.stores.contract import Entry
 VERSION = b"\x01"
 
 _NAMES = """
-    adapter again answers artefact artefact_digest attempt canonical case channel code count
-    created digest due error files filters form key kind line name number party path pid
-    profile reason receipt recipient reference replayed replays route routes rule sender
-    size standard state table test uuid version via warnings was
+    account adapter again answers artefact artefact_digest attempt canonical case channel code
+    count created digest due error files filters form host key kind line name number outcome party
+    path pid profile proposal reason receipt recipient reference replayed replays role route routes
+    rule selection sender size standard start state table test until uuid version via warnings was
 """
 #: Names that facts may have. None of them holds a personal value: a new name is a decision, not an
 #: accident.

@@ -10,8 +10,10 @@ import os
 import re
 import shlex
 import subprocess
+import time
 from base64 import b64decode, b64encode
 from binascii import Error
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,9 @@ KEY = 32
 HEAD = b"xoev-broker site key 2\n"
 #: A command that takes longer hangs (seconds).
 PATIENCE = 60
+#: A command is asked again after so many seconds whether the key was changed: much less than the
+#: hour that must pass before an old key is forgotten.
+AGAIN = 300
 _HEX = re.compile(rb"[0-9a-fA-F]{64}")
 
 
@@ -97,9 +102,18 @@ class Source(Protocol):
     def stamp(self) -> object:
         """Return what changes when the ring may have changed; None where that is unknown."""
 
+    def write(self, ring: Ring) -> None:
+        """Replace the ring in one step; raises ConfigError."""
+
+    @property
+    def patient(self) -> bool:
+        """Whether it may be away for a while, so that the ring in hand goes on to be used."""
+
 
 class KeyFile:
     """A ring in a file with mode 0600."""
+
+    patient = False
 
     def __init__(self, file: Path) -> None:
         """Take the file."""
@@ -109,6 +123,11 @@ class KeyFile:
         """Return the ring as it is now; raises ConfigError where others may read it."""
         try:
             mode, data = self.file.stat().st_mode & 0o777, self.file.read_bytes()
+        except FileNotFoundError as error:
+            raise ConfigError(
+                f"the site key {self.file} is missing, and what the store holds is sealed with it; "
+                "restore it from a backup"
+            ) from error
         except OSError as error:
             text = f"the site key {self.file} cannot be used: {error.strerror}"
             raise ConfigError(text) from error
@@ -145,25 +164,46 @@ class KeyFile:
 class KeyCommand:
     """A ring that a command prints, such as the client of a secret store; no shell runs it."""
 
-    def __init__(self, command: str) -> None:
-        """Take the command line."""
+    patient = True
+
+    def __init__(
+        self, command: str, write: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take the command line, and the one that takes a changed ring on standard input."""
         self._command = command
+        self._write = write
+        self._clock = clock
 
     def read(self) -> Ring:
         """Return what the command prints; raises ConfigError, without a word of its output."""
-        where = "the output of site_key_command"
-        try:
-            done = subprocess.run(  # noqa: S603 - the operator's own command
-                shlex.split(self._command), capture_output=True, timeout=PATIENCE, check=True
-            )
-        except subprocess.CalledProcessError as error:
-            text = f"site_key_command failed with exit code {error.returncode}"
-            raise ConfigError(text) from error
-        except (OSError, ValueError, subprocess.TimeoutExpired) as error:
-            text = f"site_key_command cannot be used: {type(error).__name__}"
-            raise ConfigError(text) from error
-        return Ring.parse(done.stdout, where)
+        printed = _run(self._command, "site_key_command")
+        return Ring.parse(printed, "the output of site_key_command")
 
     def stamp(self) -> object:
-        """Return nothing: only asking the command again would tell."""
-        return None
+        """Return what changes now and then: only asking the command again tells."""
+        return int(self._clock() // AGAIN)
+
+    def write(self, ring: Ring) -> None:
+        """Give the ring to the other command, and see that the first one prints it now.
+
+        Raises ConfigError.
+        """
+        _run(self._write, "site_key_write_command", ring.text())
+        if self.read() != Ring.parse(ring.text(), "the ring"):
+            raise ConfigError(
+                "site_key_write_command has taken the changed key, but site_key_command still "
+                "prints another one; the old key stays in use"
+            )
+
+
+def _run(command: str, name: str, given: bytes = b"") -> bytes:
+    """Return what the operator's own command prints; raises ConfigError, without its output."""
+    try:
+        done = subprocess.run(  # noqa: S603 - the operator's own command
+            shlex.split(command), input=given, capture_output=True, timeout=PATIENCE, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        raise ConfigError(f"{name} failed with exit code {error.returncode}") from error
+    except (OSError, ValueError, IndexError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"{name} cannot be used: {type(error).__name__}") from error
+    return done.stdout

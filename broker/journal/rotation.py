@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from broker.errors import BrokerError, StoreError
-from broker.journal.ring import KEY, KeyFile, Ring, short
+from broker.journal.ring import KEY, KeyFile, Ring, Source, short
 from broker.journal.trail import entry
 from broker.journal.vault import Vault
 from broker.message import now
@@ -45,10 +45,14 @@ class Rotation:
     old one stays until `retire`. So every message key can be opened at every moment.
     """
 
-    def __init__(self, store: Store, file: Path, actor: str) -> None:
-        """Take the key file and the name of the person."""
+    def __init__(self, store: Store, file: Path, actor: str, source: Source | None = None) -> None:
+        """Take the key file and the name of the person.
+
+        With a `source`, the keys are there; the place of the file is then that of the lock alone.
+        """
         self._store = store
-        self._source = KeyFile(file)
+        self._file = file
+        self._source = source or KeyFile(file)
         self._actor = actor
 
     def rotate(self, told: Told | None = None) -> Rotated:
@@ -137,7 +141,8 @@ class Rotation:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Two rotations at once would each make a key, and one of them would be lost."""
-        file = self._source.file
+        file = self._file
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         lock = os.open(file.with_name(f".{file.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -10,19 +10,24 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Event, Lock, Thread
 
 from broker.errors import BrokerError, StoreError, Unsealed
 from broker.journal import tree
 from broker.journal.checkpoint import BadCheckpoint, Checkpoint, Signer
+from broker.journal.entry import decode
 from broker.journal.places import Place
 from broker.logs import get
+from broker.message import now
 from broker.stores.contract import Entry, Leaf, Note, Seal, Store
 
 #: So many entries are sealed in one transaction: a few milliseconds of the writer.
 BATCH = 500
 #: Pause between two looks (seconds).
 PAUSE = 1.0
+#: Pause between two looks where another process seals.
+WATCH = 5.0
 #: At a stop, no more than so many batches are sealed first.
 LAST = 40
 #: Where entries may become visible late, all of the last sweeps are looked at again so often.
@@ -45,6 +50,13 @@ class Ledger:
         """Return the latest signed note, with the lines of its witnesses, or None."""
         found = self._tree.notes(last=True)
         return found[0].text if found else None
+
+    def note(self, size: int) -> str:
+        """Return the signed note over so many entries; raises StoreError where there is none."""
+        found = self._tree.notes(after=size - 1, limit=1)
+        if not found or found[0].size != size:
+            raise StoreError(f"there is no checkpoint over {size} entries; run xoev-broker verify")
+        return found[0].text
 
     def checkpoints(self) -> list[str]:
         """Return all signed notes, smallest first."""
@@ -93,6 +105,8 @@ class Sealer:
         """Take where checkpoints go: the first place must work, of the others it is only said
         where they do not.
         """
+        #: Whether this process is the one that seals, where several work on a store.
+        self.may: Callable[[], bool] = lambda: True
         self._tree = store.tree
         self._ledger = Ledger(store)
         self._signer = signer
@@ -152,11 +166,30 @@ class Sealer:
                 self._try(place)
             return True
 
+    def watch(self) -> None:
+        """See to it that another process seals: nothing may wait for longer than the limit."""
+        with self._lock:
+            # Whoever seals next takes up what others have sealed meanwhile.
+            self._frontier = None
+            began = self._clock()
+            try:
+                waits = self._tree.unsealed(self._tree.extent()[1], 1)
+            except StoreError:
+                return
+            limit = timedelta(seconds=self._rhythm.limit)
+            if not waits or now() - decode(waits[0]).time < limit:
+                self._worked = began
+
     def _run(self) -> None:
         while not self._stopping.is_set():
-            self.seal()
-            self._stopping.wait(PAUSE)
-        self.seal(final=True)
+            if self.may():
+                self.seal()
+                self._stopping.wait(PAUSE)
+            else:
+                self.watch()
+                self._stopping.wait(WATCH)
+        if self.may():
+            self.seal(final=True)
 
     def _fail(self, error: Exception) -> None:
         # What is in memory may not be what is stored.

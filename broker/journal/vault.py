@@ -7,14 +7,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from broker.errors import ConfigError, StoreError
+from broker.journal import box
 from broker.journal.ring import KEY, KeyCommand, KeyFile, Ring, Source
 from broker.stores.contract import Form, Payload
 
@@ -37,37 +40,47 @@ class Vault:
     Thread-safe.
     """
 
-    def __init__(self, site: bytes) -> None:
-        """Take the site key (32 bytes)."""
+    def __init__(self, site: bytes, sealed: bool = True) -> None:
+        """Take the site key (32 bytes), and whether payloads are encrypted."""
         self._source: Source | None = None
         self._stamp: object = None
+        self._sealed = sealed
         self._use(Ring.of(site))
 
     @classmethod
-    def of(cls, source: Source) -> Vault:
+    def of(cls, source: Source, sealed: bool = True) -> Vault:
         """Return a vault that follows a change of the keys; raises ConfigError."""
         vault = cls.__new__(cls)
+        vault._sealed = sealed
         vault._source = source
         vault._stamp = source.stamp()
         vault._use(source.read())
         return vault
 
     @classmethod
-    def open(cls, file: Path, command: str = "") -> Vault:
+    def open(cls, file: Path, command: str = "", sealed: bool = True) -> Vault:
         """Read the site key, or make one at the first start (mode 0600).
 
-        With a command, its output is the key and the file is not used. Raises ConfigError where
-        others may read it or it is no key.
+        With a command, its output is the key and the file is not used. Without `sealed`, new
+        payloads are stored in the clear; what is in the store can be read either way. Raises
+        ConfigError where others may read the key or it is none.
         """
         if command:
-            return cls.of(KeyCommand(command))
+            return cls.of(KeyCommand(command), sealed)
         try:
             if not file.exists():
                 _create(file)
             _tidy(file)
         except OSError as error:
             raise ConfigError(f"the site key {file} cannot be used: {error.strerror}") from error
-        return cls.of(KeyFile(file))
+        return cls.of(KeyFile(file), sealed)
+
+    @classmethod
+    def lost(cls, file: Path) -> Vault:
+        """Return a vault without a key: what needs none goes on, the rest names the file."""
+        vault = cls(os.urandom(KEY))
+        vault._source = _Lost(file)
+        return vault
 
     def new_key(self) -> MessageKey:
         """Return a key for a new message."""
@@ -103,9 +116,15 @@ class Vault:
         stamp = self._source.stamp()
         if not ask and (stamp is None or stamp == self._stamp):
             return
+        patient = self._source.patient and not ask
+        if patient:
+            # The others need not ask too while this thread does.
+            self._stamp = stamp
         try:
             ring = self._source.read()
         except ConfigError as error:
+            if patient:
+                return
             raise StoreError(str(error)) from error
         if ring.mark != self._mark:
             raise StoreError("the site key was replaced by that of another store; restore it")
@@ -114,20 +133,33 @@ class Vault:
 
     def seal(self, key: MessageKey, message: str, form: Form, data: bytes) -> Payload:
         """Encrypt one form of a message; it cannot be moved to another message or form."""
-        nonce = os.urandom(NONCE)
-        box = nonce + AESGCM(key.plain).encrypt(nonce, data, _place(message, form))
-        return Payload(form, box, os.urandom(SALT), len(data))
+        put = box.seal if self._sealed else box.clear
+        made = put(key.plain, _place(message, form), data)
+        return Payload(form, made, os.urandom(SALT), len(data))
 
     def unseal(self, key: bytes | MessageKey, message: str, payload: Payload) -> bytes:
         """Decrypt one form of a message under its key, wrapped or in the clear.
 
         Raises StoreError where the bytes were changed.
         """
-        box = payload.box
-        place = _place(message, payload.form)
+        opened = self.pieces(key, message, payload)
+        first = next(opened, b"")
+        if len(first) < box.PIECE:
+            return first
+        whole = BytesIO()
+        whole.write(first)
+        for piece in opened:
+            whole.write(piece)
+        return whole.getvalue()
+
+    def pieces(self, key: bytes | MessageKey, message: str, payload: Payload) -> Iterator[bytes]:
+        """Decrypt one form of a message, a piece of at most 1 MiB at a time.
+
+        Raises StoreError where a piece was changed; those before it were right.
+        """
+        plain = (key if isinstance(key, MessageKey) else self.key(key)).plain
         try:
-            plain = (key if isinstance(key, MessageKey) else self.key(key)).plain
-            return AESGCM(plain).decrypt(box[:NONCE], box[NONCE:], place)
+            yield from box.pieces(plain, _place(message, payload.form), payload.box)
         except (InvalidTag, ValueError) as error:
             raise StoreError(f"the stored payload of {message} was changed") from error
 
@@ -144,6 +176,14 @@ class Vault:
         for piece in pieces:
             mac.update(piece)
         return mac.digest()
+
+
+class _Lost(KeyFile):
+    """A key file that is not there: whatever asks for it is told so, by its name."""
+
+    def stamp(self) -> object:
+        """Return what always differs, so that the file is asked for."""
+        return object()
 
 
 def salted(payload: Payload, data: bytes) -> str:

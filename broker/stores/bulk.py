@@ -15,7 +15,7 @@ from sqlalchemy.engine.interfaces import Dialect
 from broker.stores import clock
 
 #: Few sizes, so that the driver's cache of prepared statements knows them all.
-SIZES = (64, 16, 4, 1)
+SIZES = (64, 32, 16, 8, 4, 2, 1)
 
 Values = Sequence[Any]
 Kind = Literal["text", "int"]

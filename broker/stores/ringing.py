@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import Any, Protocol
 
 from broker import logs
@@ -80,6 +82,7 @@ class Ringing:
         self._lanes = [0] * len(names)
         self._resting: set[int] = set()
         self._gone: set[int] = set()
+        self._asked: dict[int, float] = {}
         self._watched = False
 
     @property
@@ -128,6 +131,7 @@ class Ringing:
         for flight in flying.values():
             self._back(flight.queue, flight.ids)
         self._gone.clear()
+        self._asked.clear()
         self.stalled = ""
 
     def pump(self) -> None:
@@ -141,7 +145,9 @@ class Ringing:
 
     def probe(self, queue: int) -> None:
         """Ask a queue whether it works; a broken one neither confirms nor refuses."""
-        self._fly(Flight(queue, (), time.monotonic()), wire.PROBE, self._passing)
+        now = time.monotonic()
+        self._asked.setdefault(queue, now)
+        self._fly(Flight(queue, (), now), wire.PROBE, self._passing)
         self._watch()
 
     def _fly(self, flight: Flight, body: bytes, properties: Any) -> None:
@@ -208,6 +214,7 @@ class Ringing:
         elif queue in self._gone:
             self._gone.discard(queue)
         else:
+            self._asked.pop(queue, None)
             self._house.alive(queue)
 
     def _landed(self, tag: int, multiple: bool) -> list[Flight]:
@@ -243,7 +250,7 @@ class Ringing:
 
     def _watch(self) -> None:
         """Look after a while whether confirms still come; nothing turns while nothing flies."""
-        if self._flying and not self._watched:
+        if (self._flying or self._asked) and not self._watched:
             self._watched = True
             self._house.later(_PATIENCE, self._look)
 
@@ -253,10 +260,11 @@ class Ringing:
         self._watch()
 
     def _judge(self) -> None:
-        """Find a queue that confirms nothing; the first flight is the oldest."""
-        oldest = next(iter(self._flying.values()), None)
-        late = oldest is not None and time.monotonic() - oldest.sent >= _PATIENCE
-        stalled = self._names[oldest.queue] if oldest and late else ""
+        """Find a queue that confirms nothing, or has refused every probe; flights are in order."""
+        since = [(asked, queue) for queue, asked in self._asked.items()]
+        since += [(flight.sent, flight.queue) for flight in islice(self._flying.values(), 1)]
+        oldest, queue = min(since, default=(math.inf, 0))
+        stalled = self._names[queue] if time.monotonic() - oldest >= _PATIENCE else ""
         if stalled != self.stalled:
             self.stalled = stalled
             self._house.changed()

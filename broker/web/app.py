@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import replace
 
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from broker.errors import BrokerError, Unsealed
+from broker.errors import BrokerError, StoreAway, Unsealed
 from broker.intake import Intake
 from broker.logs import get
 from broker.pipeline import Broker
 from broker.web.health import Health
 from broker.web.messages import Messages
-from broker.web.metrics import Metrics
 from broker.web.openapi import description
 from broker.web.problem import Problem
 from broker.web.reply import TEXT, Reply, answer
 from broker.web.request import Gate, Gone, Limits, Request
+from broker.web.surface import Options, Surface
 
 Handler = Callable[[Request], Awaitable[Reply]]
 
@@ -29,6 +28,7 @@ GET  /v1/messages/{id}  where it stands
 GET  /openapi.json      description for machines
 GET  /health/ready      whether messages are taken
 GET  /metrics           figures for a monitoring system
+GET  /v1/status         numbers for the staff of the site
 """
 
 
@@ -37,19 +37,18 @@ def application(
     intake: Intake,
     wake: Callable[[], None],
     *,
-    max_message: int | None = None,
     limits: Limits | None = None,
     gate: Gate | None = None,
+    options: Options | None = None,
 ) -> ASGIApp:
     """Return the application for HttpServer.
 
-    `wake` is called after each acceptance, on the server's thread; `max_message` (bytes) overrides
-    that of `limits`. Closing `gate` turns everything but the health paths away with 503.
+    `wake` is called after each acceptance, on the server's thread; `limits` go before those of
+    `options`. Closing `gate` turns everything but the health paths away with 503.
     """
-    limits = limits or Limits()
-    if max_message is not None:
-        memory = max(limits.memory, 2 * max_message)
-        limits = replace(limits, message=max_message, memory=memory)
+    options = options or Options()
+    limits = limits or options.limits
+    surface = Surface(broker, options)
     gate = gate or Gate(limits)
     gate.limits = limits
     messages, health = (
@@ -61,7 +60,9 @@ def application(
         "/v1/messages/{id}": Endpoint(gate, {"GET": messages.get}),
         "/health/live": Endpoint(gate, {"GET": health.live}, always=True),
         "/health/ready": Endpoint(gate, {"GET": health.ready}, always=True),
-        "/metrics": Endpoint(gate, {"GET": Metrics(broker).show}),
+        "/metrics": Endpoint(gate, {"GET": surface.metrics}),
+        "/v1/status": Endpoint(gate, {"GET": surface.status}),
+        "/.well-known/security.txt": Endpoint(gate, {"GET": surface.security}),
         "/openapi.json": Endpoint(gate, {"GET": _describe}),
         "/": Endpoint(gate, {"GET": _welcome}),
     }
@@ -120,6 +121,9 @@ class Endpoint:
         except Unsealed as error:
             self._log.error("failed", error=type(error).__name__)
             return Problem("unavailable", str(error)).reply()
+        except StoreAway:
+            # Said once where it begins, not for each request.
+            return Problem("unavailable", "the store is away for now; send it again").reply()
         except BrokerError as error:
             # Not the message's fault: the store, or the parser of this process, is at its end.
             self._log.error("failed", error=type(error).__name__)

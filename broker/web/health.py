@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from broker.errors import StoreError, Unsealed
+from broker.errors import StoreAway, StoreError, Unsealed
 from broker.stores.contract import Store
 from broker.web.problem import Problem
 from broker.web.reply import Reply, answer
@@ -34,6 +34,8 @@ class Health:
             await asyncio.to_thread(self._store.due)
         except Unsealed as error:
             raise Problem("unavailable", str(error)) from None
+        except StoreAway:
+            raise Problem("unavailable", "the store is away for now") from None
         except StoreError:
             raise Problem("unavailable", "the store cannot be used") from None
         return answer(200, {"status": "ready"})

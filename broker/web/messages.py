@@ -14,11 +14,11 @@ from broker.logs import get
 from broker.message import Direction, Message, Receipt
 from broker.pipeline import Broker
 from broker.stores.contract import Accepted, Filter, Row
+from broker.web.identity import Identity
 from broker.web.problem import Problem
 from broker.web.reply import Reply, answer
 from broker.web.request import Limits, Request, TooLong
 from broker.web.status import location, status
-from broker.web.tokens import Tokens
 
 Result = TypeVar("Result")
 
@@ -49,7 +49,7 @@ class Messages:
         self._intake = intake
         self._wake = wake
         self._limits = limits
-        self._tokens = Tokens(lambda: broker.site.table.table)
+        self._identity = Identity(lambda: broker.site.table.table)
         self._large = asyncio.Semaphore(LARGE)
         self._log = get()
 
@@ -77,10 +77,10 @@ class Messages:
         return answer(200, status(row, await asyncio.to_thread(self._answers, id)))
 
     def _party(self, request: Request) -> str:
-        party = self._tokens.party(request.headers.get(b"authorization", b""))
+        party = self._identity.party(request)
         if party is None:
             self._log.info("refused", channel=VIA, error="token")
-            text = "send the token of your party: Authorization: Bearer …"
+            text = "send the token of your party (Authorization: Bearer …), or its certificate"
             raise Problem("token", text, headers=((b"www-authenticate", b"Bearer"),))
         return party
 

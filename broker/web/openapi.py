@@ -50,8 +50,26 @@ def _paths() -> Node:
             "get": _open("Does the broker take messages?", "It does.", ("unavailable",))
         },
         "/metrics": {
+            "get": _staff(
+                "Figures for a monitoring system (Prometheus); open where no staff is set up.",
+                "The figures.",
+                ("not-allowed", *_BUSY),
+                "text/plain",
+            )
+        },
+        "/v1/status": {
+            "get": _staff(
+                "How many messages are in each state; for operators, auditors, administrators.",
+                "The numbers.",
+                ("not-allowed", "not-found", *_BUSY),
+            )
+        },
+        "/.well-known/security.txt": {
             "get": _open(
-                "Figures for a monitoring system (Prometheus).", "The figures.", _BUSY, "text/plain"
+                "Whom to tell of a weakness (RFC 9116).",
+                "The file.",
+                ("not-found", *_BUSY),
+                "text/plain",
             )
         },
         "/openapi.json": {"get": _open("This document.", "The document.", _BUSY)},
@@ -117,6 +135,13 @@ def _open(summary: str, found: str, kinds: tuple[str, ...], type: str = "applica
             **_problems((*kinds, "failed")),
         },
     }
+
+
+def _staff(
+    summary: str, found: str, kinds: tuple[str, ...], type: str = "application/json"
+) -> Node:
+    """Return what the staff of the site may see, with tokens of its own."""
+    return {**_open(summary, found, ("token", *kinds), type), "security": [{"token": []}]}
 
 
 def _problems(kinds: tuple[str, ...]) -> Node:

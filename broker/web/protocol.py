@@ -6,6 +6,7 @@ Imported by `server.py` at first use.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import socket
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,9 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from broker.web.request import CERTIFICATE
+from broker.web.tls import Tls
 
 #: Seconds in which a request head must be whole, and most bytes of it.
 HEAD_SECONDS = 10.0
@@ -41,6 +45,7 @@ class Protocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Turn it away where there are too many."""
         super().connection_made(transport)
+        self._recognise(transport)
         # asyncio sets this only where the listener names its protocol; without it, each answer
         # (head and body are two writes) waits 40 ms for the client's acknowledgement.
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -71,6 +76,12 @@ class Protocol(HttpToolsProtocol):
         self._disarm()
         super().connection_lost(exc)
 
+    def _recognise(self, transport: asyncio.Transport) -> None:
+        secured = transport.get_extra_info("ssl_object")
+        shown = secured.getpeercert(binary_form=True) if secured else None
+        if shown:
+            self.app_state = {**self.app_state, CERTIFICATE: hashlib.sha256(shown).hexdigest()}
+
     def _busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete
 
@@ -90,6 +101,16 @@ class Protocol(HttpToolsProtocol):
     def _close(self, answer: bytes) -> None:
         self.transport.write(answer)
         self.transport.close()
+
+
+class Loop(asyncio.SelectorEventLoop):
+    """An event loop on which a TLS handshake has as much time as a request head."""
+
+    async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
+        """Listen; asyncio alone would keep a silent connection for a minute, and uncounted."""
+        if options.get("ssl") is not None:
+            options["ssl_handshake_timeout"] = HEAD_SECONDS
+        return await super().create_server(*args, **options)
 
 
 class Server(uvicorn.Server):
@@ -122,7 +143,7 @@ class Server(uvicorn.Server):
             self._loop.call_soon_threadsafe(self._end.set)
 
 
-def server(app: ASGIApp, ready: Callable[[], None]) -> Server:
+def server(app: ASGIApp, ready: Callable[[], None], tls: Tls | None = None) -> Server:
     """Return a server for an application; `ready` is called when it serves."""
     config = uvicorn.Config(
         app,
@@ -137,5 +158,6 @@ def server(app: ASGIApp, ready: Callable[[], None]) -> Server:
         proxy_headers=False,
         server_header=False,
         timeout_keep_alive=KEEP,
+        ssl_context_factory=(lambda *_: tls.context) if tls else None,
     )
     return Server(config, ready)

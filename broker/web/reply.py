@@ -17,6 +17,9 @@ _SAFE: tuple[Header, ...] = (
     (b"cache-control", b"no-store"),
     (b"x-content-type-options", b"nosniff"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    # Heeded by clients only where it came over TLS.
+    (b"strict-transport-security", b"max-age=31536000"),
 )
 _CLOSE: Header = (b"connection", b"close")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.types import Receive, Scope
 
@@ -14,6 +14,8 @@ DISCARD = 1_000_000
 DISCARD_SECONDS = 2.0
 #: How much of a message that is too large is kept.
 KEPT = 65_536
+#: Where the server keeps the fingerprint of a client's certificate.
+CERTIFICATE = "certificate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,12 @@ class Limits:
     idle: float = 30.0
     rate: int = 10_000
     large: int = 100_000
+
+    @classmethod
+    def of(cls, message: int) -> Limits:
+        """Return the limits where a message may have so many bytes."""
+        usual = cls()
+        return replace(usual, message=message, memory=max(usual.memory, 2 * message))
 
 
 class Gate:
@@ -90,6 +98,8 @@ class Request:
         """Take what the server hands over; nothing is read yet."""
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.params: dict[str, str] = scope.get("path_params", {})
+        #: SHA-256 (hex) of the certificate that TLS has checked; empty without one.
+        self.certificate: str = scope.get("state", {}).get(CERTIFICATE, "")
         self._receive = receive
         self._gate = gate
         self._held = 0

@@ -17,6 +17,7 @@ from broker.settings import variable
 
 if TYPE_CHECKING:
     from broker.web.protocol import Server
+    from broker.web.tls import Tls
 
 BACKLOG = 2048
 #: Beyond the time for requests in hand: closing connections takes a few tenths of a second.
@@ -32,11 +33,24 @@ _WHY = {
 class HttpServer:
     """Serves an ASGI application over HTTP/1.1. Starts and stops once."""
 
-    def __init__(self, app: ASGIApp, host: str, port: int) -> None:
-        """Take what to serve and where; port 0 lets the system choose."""
+    def __init__(
+        self,
+        app: ASGIApp,
+        host: str,
+        port: int,
+        given: socket.socket | None = None,
+        tls: Tls | None = None,
+    ) -> None:
+        """Take what to serve and where; port 0 lets the system choose.
+
+        `given` is a socket that listens already, of an earlier process or of systemd; it is used
+        where its port is the one that is wanted. With `tls` nothing but TLS is spoken.
+        """
         self._app = app
         self._host = host
         self._wanted = port
+        self._given = given
+        self.tls = tls
         self._socket: socket.socket | None = None
         self._server: Server | None = None
         self._ready = Event()
@@ -56,7 +70,7 @@ class HttpServer:
         from broker.web.protocol import server
 
         self._socket = self._bound()
-        self._server = server(self._app, self._ready.set)
+        self._server = server(self._app, self._ready.set, self.tls)
         self._thread.start()
         self._ready.wait()
         if not self._server.started:
@@ -68,7 +82,17 @@ class HttpServer:
             self._server.end(seconds)
             self._thread.join(seconds + CLOSING)
 
+    def kept(self) -> socket.socket | None:
+        """Return the listening socket anew, so that it outlives `stop`: nobody is refused while a
+        successor starts. None before `start`.
+        """
+        return self._socket.dup() if self._socket else None
+
     def _bound(self) -> socket.socket:
+        if self._given is not None:
+            if self._wanted in (0, self._given.getsockname()[1]):
+                return self._given
+            self._given.close()
         family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
         try:
             return socket.create_server((self._host, self._wanted), family=family, backlog=BACKLOG)
@@ -81,7 +105,10 @@ class HttpServer:
 
     def _run(self) -> None:
         try:
-            asyncio.run(self._serve())
+            from broker.web.protocol import Loop
+
+            with asyncio.Runner(loop_factory=Loop) as runner:
+                runner.run(self._serve())
         finally:
             self._ready.set()
 

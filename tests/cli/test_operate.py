@@ -9,11 +9,15 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from threading import Event
 from typing import IO
 
+import pytest
+
 from broker.errors import SenderNotAllowed
 from broker.journal.vault import Vault
+from broker.message import now
 from tests import messages
 from tests.cli.conftest import Type
 from tests.site import Site
@@ -62,6 +66,23 @@ def test_each_bad_file_is_named_with_its_reason_and_the_others_go_on(
         ("changed.xml", "S050"),
         ("missing.xml", "S999"),
     ]
+
+
+def test_nothing_is_taken_where_the_journal_cannot_be_sealed_for_too_long(
+    place: Site, type_: Type, submitted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.journal.standing.now", lambda: now() + timedelta(hours=5))
+    file = place.file("more.xml", messages.request())
+    assert type_("submit", str(file), "--party", "bauportal").code == 0
+    key = place.folder / "var/journal.key"
+    key.chmod(0o644)
+    monkeypatch.setattr("broker.journal.standing.now", lambda: now() + timedelta(hours=10))
+
+    refused = type_("submit", str(place.file("third.xml", messages.request())), "--party",
+                    "bauportal")  # fmt: skip
+
+    assert refused.code == 1
+    assert "journal" in refused.err
 
 
 def test_what_was_refused_is_counted_and_its_bytes_are_kept(place: Site, type_: Type) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator
+from concurrent.futures import Future
 from typing import Any
 
 import httpx
@@ -11,13 +13,14 @@ import pytest
 from starlette.routing import Route, Router
 
 from broker.app import App
-from broker.errors import StoreError
+from broker.errors import StoreAway, StoreError
 from broker.intake import Intake
 from broker.message import State
 from broker.web.app import Endpoint, Front, application
 from broker.web.openapi import description, reference
 from broker.web.problem import KINDS
 from broker.web.status import MEANING
+from tests.web.house import message, send
 
 
 def nodes(node: Any) -> Iterator[dict[str, Any]]:
@@ -140,3 +143,24 @@ def test_what_is_served_is_the_reference_page(portal: httpx.Client) -> None:
 
 def test_every_state_has_a_meaning_for_the_sender() -> None:
     assert set(MEANING) == set(State)
+
+
+def test_a_store_that_is_away_means_later_and_is_not_logged_for_each_request(
+    portal: httpx.Client, app: App, monkeypatch: pytest.MonkeyPatch, quiet: io.BytesIO
+) -> None:
+    def away(*_: object) -> Future[object]:
+        lost: Future[object] = Future()
+        lost.set_exception(StoreAway("no answer from the database"))
+        return lost
+
+    def unread() -> bool:
+        raise StoreAway("no answer from the database")
+
+    monkeypatch.setattr(app.store, "accept", away)
+    monkeypatch.setattr(app.store, "due", unread)
+
+    answers = [send(portal, message()), portal.get("/health/ready")]
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert [answer.headers["retry-after"] for answer in answers] == ["5", "5"]
+    assert "failed" not in quiet.getvalue().decode()

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import httpx
 import pytest
 
 from broker.app import App
 from broker.errors import StoreError
+from broker.journal.standing import Standing
 from broker.message import Direction, State
+from broker.metrics import Meter
 from broker.stores.contract import Counts
-from broker.web.metrics import text
+from broker.web.exposition import histogram
+from broker.web.gauges import certificates
+from broker.web.metrics import Metrics, sealed, text
 from broker.xoev import calendar
 from broker.xoev.manifest import Calendar
+from tests.certificates import Authority
 from tests.web.house import House, message, send
 
 AT = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -61,7 +68,8 @@ def test_every_figure_is_explained_and_has_a_type(portal: httpx.Client) -> None:
     assert names
     for name in names:
         assert f"# HELP {name} " in body
-        assert f"# TYPE {name} gauge" in body
+        kind = "counter" if name.endswith("_total") else "gauge"
+        assert f"# TYPE {name} {kind}" in body
 
 
 def test_figures_need_no_token(portal: httpx.Client) -> None:
@@ -87,6 +95,23 @@ def test_the_age_of_the_oldest_waiting_message_is_told_in_seconds(app: App) -> N
     assert found["xoev_broker_oldest_waiting_seconds"] == 120
 
 
+def test_the_seal_of_the_journal_is_told(portal: httpx.Client) -> None:
+    found = figures(portal.get("/metrics").text)
+
+    assert found["xoev_broker_journal_sealed"] == 0
+    assert found["xoev_broker_journal_checkpoint"] == 0
+    assert "xoev_broker_journal_unsealed" in found
+    assert "xoev_broker_journal_sealed_timestamp_seconds" not in found
+
+
+def test_times_of_the_seal_are_seconds_since_1970() -> None:
+    found = figures(sealed(Standing(5, AT, 2, AT - timedelta(minutes=2), 4, AT), AT))
+
+    assert found["xoev_broker_journal_sealed_timestamp_seconds"] == AT.timestamp()
+    assert found["xoev_broker_journal_time_stamp_timestamp_seconds"] == AT.timestamp()
+    assert found["xoev_broker_journal_unsealed_seconds"] == 120
+
+
 def test_a_clock_that_was_set_back_gives_no_negative_age(app: App) -> None:
     counts = Counts(oldest=AT + timedelta(minutes=2))
 
@@ -109,3 +134,60 @@ def test_an_end_long_ago_or_far_away_is_told() -> None:
     ends = (date(2021, 4, 30), date(2099, 12, 31))
 
     assert all(calendar.ending("xbau", "2.6", Calendar(valid_until=end), AT, 5_000) for end in ends)
+
+
+def test_a_route_is_told_with_what_is_unfinished_on_it(portal: httpx.Client) -> None:
+    send(portal, message())
+
+    found = figures(portal.get("/metrics").text)
+
+    assert found['xoev_broker_route_messages{route="bau",state="waiting"}'] == 1
+    assert found['xoev_broker_route_oldest_seconds{route="bau"}'] >= 0
+    assert found['xoev_broker_route_paused{route="bau"}'] == 0
+    assert found['xoev_broker_accepted_total{direction="request"}'] == 1
+
+
+def test_a_refusal_is_counted_by_its_reason(portal: httpx.Client) -> None:
+    send(portal, b"<broken")
+
+    assert figures(portal.get("/metrics").text)['xoev_broker_refused_total{reason="X000"}'] == 1
+
+
+def test_the_steps_are_told_as_a_histogram() -> None:
+    meter = Meter()
+    meter.took("send", 0.2)
+    meter.took("send", 700.0)
+    with meter.step("prepare"):
+        pass
+
+    lines = histogram("step_seconds", "Seconds.", meter.measured(), "step").splitlines()
+
+    assert 'xoev_broker_step_seconds_bucket{step="send",le="0.1"} 0' in lines
+    assert 'xoev_broker_step_seconds_bucket{step="send",le="0.25"} 1' in lines
+    assert 'xoev_broker_step_seconds_bucket{step="send",le="+Inf"} 2' in lines
+    assert 'xoev_broker_step_seconds_sum{step="send"} 700.200000' in lines
+    assert 'xoev_broker_step_seconds_count{step="prepare"} 1' in lines
+
+
+def test_what_it_stands_on_is_told(app: App) -> None:
+    body = Metrics(app, app.settings, app.meter).text()
+
+    found = figures(body)
+    assert 0 < found["xoev_broker_disk_free_bytes"] <= found["xoev_broker_disk_size_bytes"]
+    assert found["xoev_broker_memory_bytes"] > 1_000_000
+    assert found["xoev_broker_open_files"] > 3
+
+
+def test_a_certificate_file_is_told_by_its_name_and_never_by_its_path(
+    app: App, tmp_path: Path
+) -> None:
+    certificate, _ = Authority(tmp_path).issue("broker", days=9)
+    settings = replace(app.settings, listen_certificate=certificate)
+
+    family = certificates(settings, app.site, datetime.now(UTC))
+
+    ((labels, days),) = family.samples
+    assert labels == {"file": "broker.pem"}
+    assert round(days) == 9
+    missing = replace(app.settings, listen_certificate=tmp_path / "gone.pem")
+    assert list(certificates(missing, app.site, AT).samples) == [({"file": "gone.pem"}, -1000.0)]

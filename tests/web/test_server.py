@@ -10,6 +10,8 @@ import pytest
 
 from broker.app import App
 from broker.errors import ConfigError
+from broker.intake import Intake
+from broker.web.app import application
 from broker.web.protocol import Protocol
 from broker.web.server import HttpServer
 from tests.web.house import House, message, send
@@ -141,3 +143,44 @@ def test_an_answer_does_not_wait_for_the_acknowledgement_of_its_head(
         portal.get("/")
 
     assert options == [1]
+
+
+def test_a_socket_that_listens_already_is_used(house: House, app: App) -> None:
+    given = socket.create_server(("127.0.0.1", 0))
+    wanted = given.getsockname()[1]
+    server = HttpServer(application(app, Intake(app), lambda: None), "127.0.0.1", wanted, given)
+    server.start()
+    try:
+        assert server.port == wanted
+        assert httpx.get(f"http://127.0.0.1:{wanted}/health/live", trust_env=False).is_success
+    finally:
+        server.stop(30)
+
+
+def test_a_socket_of_another_port_than_the_one_that_is_set_is_closed(app: App) -> None:
+    given = socket.create_server(("127.0.0.1", 0))
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        wanted = other.getsockname()[1]
+    server = HttpServer(application(app, Intake(app), lambda: None), "127.0.0.1", wanted, given)
+    server.start()
+    try:
+        assert server.port == wanted
+        assert given.fileno() == -1
+    finally:
+        server.stop(30)
+
+
+def test_whoever_connects_while_a_successor_starts_waits_for_it(house: House, app: App) -> None:
+    with house.serve(app) as portal:
+        address = ("127.0.0.1", port(portal))
+        kept = house.server.kept()
+        assert kept is not None
+    with socket.create_connection(address, 30) as waiting:
+        waiting.sendall(b"GET /health/live HTTP/1.0\r\nhost: a\r\n\r\n")
+        whole = application(app, Intake(app), lambda: None)
+        successor = HttpServer(whole, "127.0.0.1", address[1], kept)
+        successor.start()
+        said = waiting.recv(100)
+        successor.stop(30)
+
+    assert b"200 OK" in said

@@ -1,0 +1,99 @@
+"""Figures about routes and about what the broker stands on: disk, memory, certificates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from broker.certificates import named, term
+from broker.errors import ConfigError
+from broker.message import State
+from broker.pipeline import Site
+from broker.settings import Settings
+from broker.stores.contract import Pause
+from broker.stores.mending import Lane
+from broker.web.exposition import Family, Sample, one
+
+_OPEN = (State.WAITING, State.WORKING, State.HELD, State.UNCLEAR, State.DEAD)
+_OWN = ("listen_certificate", "listen_client_ca", "queue_ca")
+_DAY = 86_400.0
+#: With more routes, only those with unfinished messages are told.
+MANY = 500
+
+
+def routes(
+    site: Site, lanes: Sequence[Lane], pauses: Sequence[Pause], at: datetime
+) -> list[Family]:
+    """Return what is unfinished on every route; of a few hundred, those without any have zeros."""
+    found = {lane.route: lane for lane in lanes}
+    known = [route.name for route in site.table.table.routes]
+    # A table for all municipalities would say nothing 10,000 times.
+    names = sorted({*found, *(known if len(known) <= MANY else ())} - {""})
+    stopped = {pause.route for pause in pauses}
+    ages = [({"route": name}, _age(found.get(name), at)) for name in names]
+    failing = [({"route": name}, found[name].failing if name in found else 0) for name in names]
+    return [
+        Family("route_messages", "Unfinished messages by route and state.", _states(names, found)),
+        Family("route_oldest_seconds",
+               "Age of the oldest message of a route that waits for delivery; 0 if none.", ages),
+        Family("route_failing", "Waiting messages for which an attempt has failed already.",
+               failing),
+        Family("route_paused", "1 where a person or a window has stopped the route.",
+               [({"route": name}, int(name in stopped)) for name in names]),
+    ]  # fmt: skip
+
+
+def _states(names: Sequence[str], found: Mapping[str, Lane]) -> Iterator[Sample]:
+    for name in names:
+        states = found[name].states if name in found else {}
+        for state in _OPEN:
+            yield {"route": name, "state": state.value}, states.get(state, 0)
+
+
+def _age(lane: Lane | None, at: datetime) -> float:
+    oldest = lane.oldest if lane else None
+    return max(0.0, (at - oldest).total_seconds()) if oldest else 0.0
+
+
+def machine(settings: Settings) -> list[Family]:
+    """Return room on the disk of the state folder, memory and open files of this process."""
+    found = [Family("info", "Version of the program.", [({"version": version("xoev-broker")}, 1)])]
+    with suppress(OSError):
+        disk = os.statvfs(settings.state)
+        found += [
+            one("disk_free_bytes", "Free on the disk of the state folder.",
+                disk.f_bavail * disk.f_frsize),
+            one("disk_size_bytes", "Size of the disk of the state folder.",
+                disk.f_blocks * disk.f_frsize),
+        ]  # fmt: skip
+    with suppress(OSError):
+        pages = int(Path("/proc/self/statm").read_text("ascii").split()[1])
+        found += [
+            one("memory_bytes", "Memory of this process.", pages * os.sysconf("SC_PAGE_SIZE")),
+            one("open_files", "Open files and connections of this process.",
+                len(os.listdir("/proc/self/fd"))),
+        ]  # fmt: skip
+    return found
+
+
+def certificates(settings: Settings, site: Site, at: datetime) -> Family:
+    """Return the days until each certificate file ends, by the name of its file only."""
+    help = "Days until a certificate in this file ends; negative: it ended, -1000: unreadable."
+    own = [(name, getattr(settings, name)) for name in _OWN]
+    theirs = [
+        pair for channel in site.table.table.channels.values() for pair in channel.values.items()
+    ]
+    files = sorted(set(named([*own, *theirs])))
+    samples = [({"file": path.name}, _days(path, at)) for path in files]
+    return Family("certificate_ends_days", help, samples)
+
+
+def _days(path: Path, at: datetime) -> float:
+    try:
+        return (term(path).until - at).total_seconds() / _DAY
+    except ConfigError:
+        return -1000.0
