@@ -199,3 +199,41 @@ def test_a_route_that_was_not_stopped_cannot_be_resumed(bench: Make) -> None:
 
     assert not erika(broker).resume("bau", "because")
     assert list(broker.app.store.entries()) == []
+
+
+def test_an_answer_without_a_way_back_takes_the_one_it_was_given_since(bench: Make) -> None:
+    broker = bench()
+    request = broker.accept(messages.request()).id
+    text = broker.file.read_text(encoding="utf-8")
+    broker.file.write_text(text.replace(", answer: return", ""), encoding="utf-8")
+    broker.app.reload()
+    broker.script.plan("procedure", Sent("taken", messages.reply(broker.row(request).reference)))
+    broker.run()
+    (answer,) = broker.answers()
+    assert (answer.state, answer.channel) == (State.DEAD, "")
+
+    with pytest.raises(NotPossible, match="no return channel"):
+        erika(broker).replay(answer, "repaired", reroute=True)
+    broker.file.write_text(text, encoding="utf-8")
+    broker.app.reload()
+    with pytest.raises(NotPossible, match="replay --reroute"):
+        erika(broker).replay(answer, "repaired")
+    erika(broker).replay(answer, "repaired", reroute=True)
+    broker.run()
+
+    assert broker.state(answer.id) is State.DELIVERED
+    assert len(broker.script.sent["return"]) == 1
+
+
+def test_a_message_sent_again_can_take_the_route_of_today(bench: Make) -> None:
+    broker = bench()
+    id = broker.accept(messages.request()).id
+    broker.run()
+    changed = broker.file.read_text(encoding="utf-8").replace("name: bau\n", "name: bau-neu\n")
+    broker.file.write_text(changed, encoding="utf-8")
+    broker.app.reload()
+
+    old = erika(broker).replay(broker.row(id), "lost there", again=True)
+    new = erika(broker).replay(broker.row(id), "lost there", again=True, reroute=True)
+
+    assert (broker.row(old).route, broker.row(new).route) == ("bau", "bau-neu")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
 
 from broker.cli.desk import Desk, opened
-from broker.cli.terminal import complain, say
+from broker.cli.terminal import complain, moment, say
 from broker.errors import BrokerError
+
+if TYPE_CHECKING:
+    from broker.repair import Repair
 
 Id = Annotated[str, Argument(metavar="ID", help="id, nachrichtenUUID, reference or file number")]
 Reason = Annotated[
@@ -17,30 +21,6 @@ Reason = Annotated[
 ]
 Actor = Annotated[str | None, Option(help="who acts; else the user of the operating system")]
 Route = Annotated[str, Argument(metavar="ROUTE", help="a route, or an entry with all its routes")]
-
-
-def replay(
-    id: Id,
-    reason: Reason,
-    again: Annotated[
-        bool, Option("--again", help="send once more what was, or may have been, delivered")
-    ] = False,
-    reroute: Annotated[bool, Option("--reroute", help="decide the route anew first")] = False,
-    actor: Actor = None,
-) -> None:
-    """Let a message go on that is stuck.
-
-    It keeps its key, so that the procedure recognises a repeat. What was delivered is sent only
-    with --again, as a new message that is linked to the original.
-    """
-    from broker.repair import Repair
-    from broker.trace import single
-
-    with opened() as desk:
-        row = single(desk.store, id)
-        went = Repair(desk, acting(actor)).replay(row, given(reason), again, reroute)
-    linked = f", a replay of {row.id}" if went != row.id else ""
-    say(f"{went} is waiting{linked}; follow it with: xoev-broker trace {went}")
 
 
 def close(id: Id, reason: Reason, actor: Actor = None) -> None:
@@ -81,31 +61,93 @@ def settle(
     say(f"{row.id} is delivered")
 
 
-def pause(route: Route, reason: Reason, actor: Actor = None) -> None:
+def pause(
+    route: Route,
+    reason: Reason,
+    until: Annotated[
+        str, Option(metavar="TIME", help="until 2h from now, 14:30, or 2026-03-02T08:30")
+    ] = "",
+    start: Annotated[
+        str, Option("--from", metavar="TIME", help="from then on; written as for --until")
+    ] = "",
+    actor: Actor = None,
+) -> None:
     """Stop a route; its messages wait until it is resumed.
 
-    They are still accepted. The name of an entry with `for:` stops all its routes.
+    They are still accepted. The name of an entry with `for:` stops all its routes. With --from and
+    --until it is a planned maintenance window: nothing needs to run for it to begin or end.
     """
     from broker.repair import Repair
 
+    if start and not until:
+        raise BadParameter("a planned pause needs an end", param_hint="--until")
+    times = (ahead(start, "--from") if start else None, ahead(until, "--until") if until else None)
     with opened(fresh=True) as desk:
         repair = Repair(desk, acting(actor))
         for name in _routes(desk, route):
-            repair.pause(name, given(reason))
-            say(f"{name} is paused")
+            _stop(repair, name, given(reason), acting(actor), times)
 
 
-def resume(route: Route, reason: Reason = "", actor: Actor = None) -> None:
-    """Let a stopped route go on."""
+def _stop(
+    repair: Repair, name: str, reason: str, actor: str, times: tuple[datetime | None, ...]
+) -> None:
+    from broker.message import new_id, now
+    from broker.stores.mending import Window
+
+    start, until = times
+    if until is None:
+        repair.pause(name, reason)
+        say(f"{name} is paused")
+        return
+    repair.plan(Window(new_id(), name, start or now(), until, actor, reason))
+    say(f"{name} is paused {f'from {moment(start)} ' if start else ''}until {moment(until)}")
+
+
+def ahead(text: str, option: str) -> datetime:
+    """Return the time that a duration from now, a time of day or a date means, local time."""
+    from broker.errors import ConfigError
+    from broker.message import now
+    from broker.values import seconds
+
+    try:
+        return now() + timedelta(seconds=seconds(text))
+    except ConfigError:
+        pass
+    try:
+        clock = time.fromisoformat(text)
+    except ValueError:
+        clock = None
+    try:
+        if clock is None:
+            return datetime.fromisoformat(text).astimezone()
+        found = datetime.combine(now().astimezone().date(), clock).astimezone()
+        return found if found > now() else (found + timedelta(days=1))
+    except ValueError as error:
+        wanted = "needed is a duration such as 2h, a time such as 14:30, or 2026-03-02T08:30"
+        raise BadParameter(wanted, param_hint=option) from error
+
+
+def resume(
+    route: Route,
+    reason: Reason = "",
+    planned: Annotated[bool, Option("--planned", help="take back what is planned, too")] = False,
+    actor: Actor = None,
+) -> None:
+    """Let a stopped route go on. What is planned for later stays, without --planned."""
+    from broker.message import now
     from broker.repair import Repair
 
     with opened() as desk:
-        paused = [pause.route for pause in desk.store.pauses()]
-        names = [name for name in paused if name == route or name.startswith(f"{route}/")]
-        if not names:
+        windows = [one for one in desk.store.windows() if planned or one.open(now())]
+        names = {one.route for one in windows} | {one.route for one in desk.store.pauses()}
+        found = sorted(name for name in names if name == route or name.startswith(f"{route}/"))
+        if not found:
             raise BrokerError(f'route "{route}" is not paused; xoev-broker status lists those')
         repair = Repair(desk, acting(actor))
-        for name in names:
+        for one in windows:
+            if one.route in found:
+                repair.unplan(one, reason)
+        for name in found:
             repair.resume(name, reason)
             say(f"{name} goes on")
 
@@ -135,14 +177,19 @@ def given(reason: str) -> str:
 
 
 def acting(name: str | None) -> str:
-    """Return who acts: as given, else the person behind sudo, else the user of this process.
+    """Return who acts: as given, else the account behind this process."""
+    return name or account()
+
+
+def account() -> str:
+    """Return the person behind sudo, else the user of this process.
 
     An account without a name is shown by its number.
     """
     import getpass
     import os
 
-    if found := name or os.environ.get("SUDO_USER"):
+    if found := os.environ.get("SUDO_USER"):
         return found
     try:
         return getpass.getuser()

@@ -59,7 +59,10 @@ def _site() -> tuple[Site, set[str]]:
 
 
 def _paused(desk: Desk) -> set[str]:
-    return {pause.route for pause in desk.store.pauses()}
+    from broker.message import now
+    from broker.pulse import stopped
+
+    return stopped(desk.store, now())
 
 
 def _standard(one: dict[str, Any]) -> str:

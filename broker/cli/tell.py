@@ -111,6 +111,7 @@ _WORDS: dict[str, dict[str, str]] = {
            "channel": "Anbindung", "size": "Bytes", "attempt": "Versuch", "digest": "Prüfsumme",
            "table": "Wegetabelle", "artefact": "Schema", "artefact_digest": "Prüfsumme",
            "profile": "Profil", "error": "Fehler", "name": "Nachricht", "line": "Zeile",
-           "path": "Pfad", "rule": "Regel", "repeats": "kam erneut",
+           "proposal": "Vorschlag", "selection": "Auswahl", "account": "Konto", "start": "ab",
+           "until": "bis", "path": "Pfad", "rule": "Regel", "repeats": "kam erneut",
            "siblings": "aus demselben Vorgang"},
 }  # fmt: skip

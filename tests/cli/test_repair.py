@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import getpass
+from datetime import timedelta
 
 import pytest
 
+from broker.cli.repair import ahead
+from broker.message import now
 from tests import messages
 from tests.cli.conftest import Type
 from tests.site import Site
@@ -150,3 +153,58 @@ def test_resuming_what_is_not_paused_is_said(type_: Type, submitted: str) -> Non
 
     assert ran.code == 1
     assert "is not paused" in ran.err
+
+
+def test_a_pause_with_an_end_is_seen_and_ends_by_itself(
+    place: Site, type_: Type, submitted: str
+) -> None:
+    ran = type_("pause", "bau/wolfsburg", "--until", "2h", "--reason", "update")
+    place.work()
+    status = type_("status")
+    (window,) = type_("status", "--json").json["windows"]
+
+    assert ran.out.startswith("bau/wolfsburg is paused until ")
+    assert place.out("wolfsburg") == []
+    assert (window["route"], window["open"]) == ("bau/wolfsburg", True)
+    assert "paused   bau/wolfsburg by" in status.out
+
+
+def test_a_planned_pause_stops_nothing_yet_and_can_be_taken_back(
+    place: Site, type_: Type, submitted: str
+) -> None:
+    type_("pause", "bau/wolfsburg", "--from", "1h", "--until", "3h", "--reason", "maintenance")
+    place.work()
+    planned = type_("status").out
+    kept = type_("resume", "bau/wolfsburg")
+    gone = type_("resume", "bau/wolfsburg", "--planned")
+
+    assert len(place.out("wolfsburg")) == 1
+    assert "planned  bau/wolfsburg by" in planned
+    assert (kept.code, gone.code) == (1, 0)
+    assert type_("status", "--json").json["windows"] == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("--from", "1h"), ("--until", "yesterday"), ("--from", "later", "--until", "2h")],
+    ids=["no-end", "no-time", "no-begin"],
+)
+def test_a_pause_with_wrong_times_is_wrong_usage(
+    type_: Type, submitted: str, options: tuple[str, ...]
+) -> None:
+    assert type_("pause", "bau", "--reason", "x", *options).code == 2
+
+
+@pytest.mark.parametrize("text", ["14:30", "2026-03-02T08:30", "2026-03-02"])
+def test_a_time_of_day_or_a_date_is_meant_as_local_time(text: str) -> None:
+    found = ahead(text, "--until")
+
+    assert found.tzinfo is not None
+    if text == "14:30":
+        assert timedelta() < found - now() <= timedelta(days=1)
+
+
+def test_a_time_that_is_over_is_refused(type_: Type, submitted: str) -> None:
+    ran = type_("pause", "bau", "--until", "2020-01-01", "--reason", "x")
+
+    assert (ran.code, "in the future" in ran.err) == (1, True)
