@@ -8,7 +8,8 @@ from dataclasses import dataclass
 @dataclass(frozen=True, slots=True)
 class Effort:
     """Numbers of rounds, messages, towns and matches; bytes of the large message; seconds idle;
-    messages that are only judged.
+    messages that are only judged; entries of a large journal; messages of a cluster, of its long
+    backlog, and of the naive consumer.
     """
 
     rounds: int = 5
@@ -22,9 +23,22 @@ class Effort:
     large: int = 30_000_000
     idle: float = 60.0
     judged: int = 500
+    calls: int = 20_000
+    entries: int = 1_000_000
+    cluster: int = 8_000
+    long: int = 100_000
+    naive: int = 500
 
 
 FULL = Effort()
 QUICK = Effort(
-    rounds=3, backlog=2_000, http=1_000, slow=2_000, matches=10_000, idle=20.0, judged=100
+    rounds=3,
+    backlog=2_000,
+    http=1_000,
+    slow=2_000,
+    matches=10_000,
+    idle=20.0,
+    judged=100,
+    entries=100_000,
+    calls=5_000,
 )

@@ -137,6 +137,16 @@ def test_the_digest_changes_with_every_file_the_output_depends_on(tmp_path: Path
     assert len(seen) == 3
 
 
+def test_the_digest_changes_with_the_installed_code_lists(tmp_path: Path) -> None:
+    put(tmp_path, "a/bau")
+
+    states = (str, lambda: "other lists")
+    found = {Catalog.load([tmp_path], None, state).digest("a/bau") for state in states}
+
+    assert len(found) == 2
+    assert Catalog.load([tmp_path]).digest("a/bau") in found
+
+
 def test_the_digest_does_not_change_with_samples_or_compiled_files(tmp_path: Path) -> None:
     put(tmp_path, "a/bau")
     catalog = Catalog.load([tmp_path])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event, Thread
@@ -14,12 +15,14 @@ from broker.errors import ConfigError, Unsealed
 from broker.intake import Intake
 from broker.journal.checkpoint import Signer, Verifier, notes
 from broker.journal.verify import verify
+from broker.logs import configure
 from broker.service import Running, Service
 from broker.settings import Settings
 from broker.web.app import application
 from broker.web.server import HttpServer
 from tests import messages
 from tests.fakes import Bench, Make, benches
+from tests.servers.authority import authority
 from tests.web.house import House, client, message, send
 
 WAIT = 30
@@ -30,9 +33,10 @@ def bench(tmp_path: Path) -> Iterator[Make]:
     yield from benches(tmp_path)
 
 
-def lived(bench: Bench, act: Callable[[Service], object]) -> Service:
-    """Run a broker, act on it, and stop it."""
+def lived(bench: Bench, act: Callable[[Service], object], **extra: str) -> Service:
+    """Run a broker with further settings, act on it, and stop it."""
     environ = {**bench.environ, "XOEV_BROKER_LISTEN": "", "XOEV_BROKER_POLL": "0.02s"}
+    environ |= {f"XOEV_BROKER_{name.upper()}": value for name, value in extra.items()}
     kinds = {**KINDS, "fake": bench.script.kind()}
     service = Service(Settings.load(environ), environ, kinds)
     ready = Event()
@@ -69,6 +73,51 @@ def test_at_its_end_everything_is_sealed_and_signed(bench: Make, tmp_path: Path)
     assert verdict.findings == ()
     assert verdict.unsigned == 0
     assert verifier.verify(last).size == verdict.size == len(list(broker.app.store.entries()))
+
+
+def test_a_running_broker_has_its_checkpoints_stamped(bench: Make, tmp_path: Path) -> None:
+    broker = bench()
+    kept = []
+
+    def act(service: Service) -> None:
+        assert service.stamper is not None
+        service.sealer.seal(final=True)
+        kept.append(service.stamper.look() or service.app.store.tree.latest() is not None)
+
+    with authority(tmp_path / "tsa") as tsa:
+        lived(broker, act, timestamp_url=tsa.url, timestamp_ca=str(tsa.ca))
+
+    assert kept == [True]
+    found = broker.app.store.tree.latest()
+    assert found is not None
+    assert found.size in [note.size for note in broker.app.store.tree.notes()]
+
+
+def test_certificates_of_an_authority_that_cannot_be_read_prevent_the_start(bench: Make) -> None:
+    broker = bench()
+    settings = Settings.load(
+        broker.environ
+        | {
+            "XOEV_BROKER_TIMESTAMP_URL": "http://127.0.0.1:1/",
+            "XOEV_BROKER_TIMESTAMP_CA": str(broker.file),
+        }
+    )
+
+    for _ in range(2):
+        with pytest.raises(ConfigError, match="timestamp_ca"):
+            Service(settings, broker.environ, {**KINDS, "fake": broker.script.kind()})
+
+
+@pytest.mark.parametrize(("encryption", "warned"), [("off", True), ("on", False)])
+def test_payloads_in_the_clear_are_warned_of_at_every_start(
+    bench: Make, encryption: str, warned: bool
+) -> None:
+    stream = io.BytesIO()
+    configure(stream=stream)
+
+    lived(bench(), lambda _service: None, encryption=encryption)
+
+    assert (b'"event":"unencrypted"' in stream.getvalue()) is warned
 
 
 def test_a_key_that_cannot_be_used_prevents_the_start_and_frees_the_lock(

@@ -111,15 +111,18 @@ def _written(desk: Desk, rows: Sequence[Row], output: Path, made: Request) -> tu
             [entry(row.id, "opened", made.actor, form="evidence", reason=made.reason)
              for row in batch]
         ).result()  # fmt: skip
-    signer = Signer.open(desk.settings.journal_key, desk.settings.origin)
+    fresh = not desk.store.tree.notes(last=True)
+    signer = Signer.open(desk.settings.journal_key, desk.settings.origin, fresh)
     _seal(desk, signer)
     bundle = Bundle(desk.store, desk.vault, Ledger(desk.store))
     steps = progress(rows, "evidence")
     count = bundle.write(steps, output, made, Seal(signer.public, signer.attest))
     if bundle.locked:
+        file = desk.settings.site_key
+        wrong = "is not the one that sealed them" if file.exists() else "is missing"
         complain(
-            f"{bundle.locked} payloads are not in it: the site key {desk.settings.site_key} is not "
-            "the one that sealed them, restore it from a backup; all else is proven"
+            f"{bundle.locked} payloads are not in it: the site key {file} {wrong}, restore it from "
+            "a backup; all else is proven"
         )
     return count, signer.public
 

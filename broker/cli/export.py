@@ -115,7 +115,8 @@ def payload(
             )
         with _draft(output) as draft:
             Access(desk.store, desk.vault, acting(actor)).opened(row.id, form.value, why)
-            draft.write(desk.vault.unseal(found[0], row.id, found[1]))
+            for piece in desk.vault.pieces(found[0], row.id, found[1]):
+                draft.write(piece)
             _publish(draft, output)
 
 

@@ -53,11 +53,15 @@ def retire(
 
 
 def _rotation(desk: Desk, actor: str | None) -> Rotation:
+    from broker.journal.ring import KeyCommand
     from broker.journal.rotation import Rotation
 
-    if desk.settings.site_key_command:
-        raise BrokerError(
-            "the site key comes from site_key_command, so the broker cannot write a new one; put "
-            "the key into the file of site_key, rotate there, and give the file to the command"
-        )
-    return Rotation(desk.store, desk.settings.site_key, acting(actor))
+    found, command = desk.settings, None
+    if found.site_key_command:
+        if not found.site_key_write_command:
+            raise BrokerError(
+                "the site key comes from site_key_command, so the broker cannot write a new one; "
+                "set site_key_write_command to a command that takes it on standard input"
+            )
+        command = KeyCommand(found.site_key_command, found.site_key_write_command)
+    return Rotation(desk.store, found.site_key, acting(actor), command)

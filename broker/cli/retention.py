@@ -115,8 +115,9 @@ def erase(
         say(f"{done.before} were erased before; xoev-broker trace says when and why")
     if not done.clean:
         raise BrokerError(
-            "a long read keeps the log of the store from being cut off; run "
-            "xoev-broker retention run to clean it"
+            "it is erased, but its bytes are still in files of the store: a long read, or a "
+            "setting of the server (docs/howto/postgresql.md), keeps them; run xoev-broker "
+            "retention run to clean up"
         )
 
 
@@ -178,7 +179,10 @@ def _print(report: Report, json: bool, done: str) -> None:
         table(("what", "rule", "count", "size"), rows)
     say(f"{report.count} {done}, {_bytes(report.size)} freed, {report.held} protected by a hold")
     if not report.clean:
-        complain("a long read keeps the log of the store from being cut off; run this again")
+        complain(
+            "what was erased is still in files of the store: a long read, or a setting of the "
+            "server (docs/howto/postgresql.md), keeps it; run this again"
+        )
 
 
 def _document(report: Report) -> dict[str, Any]:

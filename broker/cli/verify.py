@@ -11,14 +11,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, BadParameter, Exit, Option
 
-from broker.cli.desk import opened, settings
-from broker.cli.terminal import complain, say, show
+from broker.cli.desk import Desk, noted, opened, settings
+from broker.cli.repair import Actor, acting
+from broker.cli.terminal import complain, moment, say, show
 from broker.errors import BrokerError, ConfigError
 
 if TYPE_CHECKING:
     from broker.journal.checkpoint import Checkpoint, Verifier
+    from broker.journal.sealer import Ledger
     from broker.journal.verify import Verdict
     from broker.settings import Settings
+    from broker.stores.contract import Store
 
 Key = Annotated[
     str, Option(metavar="KEY", help="verifier key, or a file that holds it", show_default=False)
@@ -63,6 +66,9 @@ def checkpoint(
     cosigned: Annotated[
         Path | None, Option(metavar="FILE", help="keep the line of a witness; needs --key")
     ] = None,
+    stamp: Annotated[bool, Option("--stamp", help="have the last one stamped by timestamp_url")] = (
+        False
+    ),
     key: Key = "",
 ) -> None:
     """Print the last checkpoint, to be kept elsewhere.
@@ -76,13 +82,16 @@ def checkpoint(
 
     with opened() as desk:
         if public:
-            say(Signer.open(desk.settings.journal_key, desk.settings.origin).public)
+            fresh = not desk.store.tree.notes(last=True)
+            say(Signer.open(desk.settings.journal_key, desk.settings.origin, fresh).public)
             return
         if now and not sealer(desk.settings, desk.store).seal(final=True):
             raise BrokerError("the journal could not be sealed; the lines above say why")
         ledger = Ledger(desk.store)
+        if stamp:
+            _stamp(desk, _last(ledger.checkpoint()))
         if cosigned is not None:
-            _keep(ledger, desk.store.tree.countersign, _read(cosigned), _given(key))
+            _keep(ledger, desk.store, _read(cosigned), _given(key))
         elif since is not None:
             sys.stdout.write(request(ledger, since))
         else:
@@ -95,11 +104,13 @@ def witness(
     ] = None,
     key: Key = "",
     public: Annotated[bool, Option("--public", help="print the key of this witness")] = False,
+    actor: Actor = None,
 ) -> None:
     """Countersign a consistent checkpoint of another journal.
 
     The other side makes the request with `checkpoint --since N`, where N is what this witness saw
-    last, and keeps the printed line with `checkpoint --cosigned`.
+    last, and keeps the printed line with `checkpoint --cosigned`. Where this installation has a
+    journal of its own, it keeps who countersigned what.
     """
     from broker.journal.checkpoint import WITNESS, Signer
     from broker.journal.witness import Witness
@@ -111,26 +122,40 @@ def witness(
         return
     if file is None:
         raise BadParameter("the request is missing", param_hint="FILE")
-    line = Witness(found.state / "witness", signer).cosign(
-        _read(file), _given(key), int(time.time())
-    )
+    log, seen = _given(key), Witness(found.state / "witness", signer)
+    line = seen.cosign(_read(file), log, int(time.time()))
+    noted("witnessed", acting(actor), name=log.name, count=str(seen.seen(log.name)[0]))
     sys.stdout.write(line)
 
 
-def _keep(
-    ledger: Any, countersign: Callable[[int, str, str], Any], line: str, witness: Verifier
-) -> None:
+def _keep(ledger: Ledger, store: Store, line: str, witness: Verifier) -> None:
     from broker.journal.checkpoint import BadCheckpoint
+    from broker.journal.trail import entry
 
     for note in reversed(ledger.checkpoints()):
         try:
             checkpoint = witness.verify(note + line)
         except BadCheckpoint:
             continue
-        countersign(checkpoint.size, witness.name, line).result()
+        store.tree.countersign(checkpoint.size, witness.name, line).result()
+        known = entry("", "witnessed", acting(None), name=witness.name, count=checkpoint.size)
+        store.note([known]).result()
         say(f"kept the line of {witness.name} for the checkpoint over {checkpoint.size} entries")
         return
     raise BrokerError(f"the line is no signature of {witness.name} on a checkpoint of this journal")
+
+
+def _stamp(desk: Desk, note: str) -> None:
+    """Ask for a time stamp on a checkpoint at once, as the running broker does by itself."""
+    from broker.journal.checkpoint import Checkpoint
+    from broker.service import authority
+
+    found = authority(desk.settings)
+    if found is None:
+        raise ConfigError("XOEV_BROKER_TIMESTAMP_URL is not set: there is nobody to ask")
+    made = found.stamp(Checkpoint.parse(note))
+    desk.store.tree.stamp(made).result()
+    complain(f"stamped: {made.size} entries at {moment(made.time)} by {found.url}")
 
 
 def _last(note: str | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -54,6 +55,14 @@ class CodeLists:
         """Return all lists, sorted by uri and version."""
         found = (one for versions in self._known.values() for one in versions.values())
         return tuple(sorted(found, key=lambda one: (one.uri, one.version)))
+
+    def digest(self) -> str:
+        """Return the SHA-256 (hex) over all lists; empty where none is installed."""
+        whole = hashlib.sha256()
+        for one in self.identities():
+            content = hashlib.sha256(one.path.read_bytes()).hexdigest()
+            whole.update(f"{one.uri}\n{one.version}\n{content}\n".encode())
+        return whole.hexdigest() if self._known else ""
 
     def versions(self, uri: str) -> Mapping[str, Identity]:
         """Return the versions of a list that are here; empty if it is not here at all."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import messages
 from tests.cli.conftest import Type
 from tests.evidence.stock import taken
 from tests.evidence.tool import fails
@@ -48,8 +49,6 @@ def test_a_message_that_still_waits_can_be_proven_too(
 def test_the_key_of_a_case_is_not_written_into_the_bundle(
     type_: Type, place: Site, target: Path
 ) -> None:
-    from tests import messages
-
     case = "11111111-2222-4333-8444-555555555555"
     place.file("antrag.xml", messages.request("wolfsburg", case=case))
     type_("submit", "antrag.xml")
@@ -92,6 +91,56 @@ def test_another_site_key_is_named_and_the_course_is_proven_all_the_same(
     assert "4 payloads are not in it: the site key" in ran.err
     assert "var/site.key" in ran.err
     assert fails(target.read_bytes(), ran.out.split("'")[1]) == []
+
+
+def test_a_missing_site_key_is_named_and_never_replaced_by_a_new_one(
+    type_: Type, place: Site, delivered: str, target: Path
+) -> None:
+    key = place.folder / "var/site.key"
+    key.unlink()
+
+    ran = type_("evidence", delivered, "-o", "audit.zip", *WHY)
+
+    assert ran.code == 0
+    assert f"the site key {key} is missing, restore it" in ran.err
+    assert fails(target.read_bytes(), ran.out.split("'")[1]) == []
+    for command in (("payload", delivered, "-o", "x.xml", *WHY), ("run",), ("keys", "show")):
+        refused = type_(*command)
+        assert refused.code == 1
+        assert f"the site key {key} is missing" in refused.err
+    assert not key.exists()
+
+
+def test_nothing_is_accepted_under_a_new_site_key(type_: Type, place: Site, delivered: str) -> None:
+    key = place.folder / "var/site.key"
+    key.unlink()
+    place.file("antrag.xml", messages.request("wolfsburg"))
+
+    refused = type_("submit", "antrag.xml")
+
+    assert refused.code == 1
+    assert f"the site key {key} is missing" in refused.err
+    assert not key.exists()
+
+
+def test_a_missing_journal_key_is_named_and_never_replaced_by_a_new_one(
+    type_: Type, place: Site, delivered: str, target: Path
+) -> None:
+    type_("checkpoint", "--now")
+    key = place.folder / "var/journal.key"
+    key.unlink()
+
+    for command in (
+        ("evidence", delivered, "-o", "audit.zip", *WHY),
+        ("checkpoint", "--now"),
+        ("checkpoint", "--public"),
+        ("run",),
+    ):
+        refused = type_(*command)
+        assert refused.code == 1
+        assert f"the key {key} is missing" in refused.err
+    assert not key.exists()
+    assert not target.exists()
 
 
 def test_an_unknown_id_is_said(type_: Type, delivered: str, target: Path) -> None:

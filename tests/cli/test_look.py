@@ -51,6 +51,28 @@ def test_an_empty_store_adds_up_to_nothing(place: Site, type_: Type) -> None:
     assert "accepted 0 = 0" in type_("status").out
 
 
+def test_the_seal_of_the_journal_is_told(type_: Type, submitted: str) -> None:
+    before = type_("status", "--json").json["journal"]
+    type_("checkpoint", "--now")
+    after = type_("status", "--json").json["journal"]
+
+    assert (before["sealed"], before["checkpoint"]) == (0, None)
+    assert before["unsealed"] > 0
+    assert before["unsealed_since"]
+    assert after["sealed"] == after["checkpoint"] == before["unsealed"]
+    assert f"journal  {after['sealed']} entries sealed until " in type_("status").out
+
+
+def test_payloads_in_the_clear_are_said_at_every_look(
+    type_: Type, submitted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XOEV_BROKER_ENCRYPTION", "off")
+
+    assert "payloads are stored in the clear" in type_("status").out
+    assert "warning: XOEV_BROKER_ENCRYPTION=off" in type_("check").out
+    assert type_("check").code == 0
+
+
 def test_a_broken_routes_file_does_not_prevent_looking(
     place: Site, type_: Type, submitted: str
 ) -> None:

@@ -111,6 +111,23 @@ def test_a_line_that_is_no_countersignature_is_not_kept(
     assert "no signature of" in ran.err
 
 
+def test_who_countersigned_and_who_kept_it_are_in_the_journal(
+    type_: Type, submitted: str, tmp_path: Path
+) -> None:
+    request, line = tmp_path / "request.txt", tmp_path / "line.txt"
+    type_("checkpoint", "--now")
+    request.write_text(type_("checkpoint", "--since", "0").out)
+    log, key = type_("checkpoint", "--public").out.strip(), type_("witness", "--public").out.strip()
+
+    line.write_text(type_("witness", str(request), "--key", log, "--actor", "Erika").out)
+    type_("checkpoint", "--cosigned", str(line), "--key", key)
+
+    acts = [one for one in type_("accesses", "--json").json["accesses"]
+            if one["event"] == "witnessed"]  # fmt: skip
+    assert len(acts) == 2
+    assert "Erika" in [one["actor"] for one in acts]
+
+
 def test_a_witness_needs_a_request_and_a_key(type_: Type, tmp_path: Path) -> None:
     file = tmp_path / "request"
     file.write_text("x")

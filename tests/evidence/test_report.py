@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
@@ -55,6 +56,42 @@ def test_a_reason_cannot_become_markup(language: Language) -> None:
 @pytest.mark.parametrize("language", ["de", "en"])
 def test_the_page_names_its_language(language: Language) -> None:
     assert html.fromstring(page(COVER, [], 0, language)).get("lang") == language
+
+
+def test_what_became_of_each_message_stands_first_and_leads_to_it() -> None:
+    parts = [part(("accepted", timedelta()), ("delivered", timedelta(hours=1))) for _ in range(2)]
+
+    found = html.fromstring(page(COVER, parts, 0, "en"))
+
+    (overview, *_) = found.iter("table")
+    rows = list(overview.iterfind("tbody/tr"))
+    assert [row.xpath("string(td[4])") for row in rows] == ["2026-03-02 09:00:00"] * 2
+    links = [str(link.get("href")) for link in overview.iter("a")]
+    assert links == ["#m1", "#m2"]
+    assert [found.xpath(f"count(//h2[@id='{link[1:]}'])") for link in links] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("period 2026-01-01T00:00:00.000000+00:00 -", "eingegangen 2026-01-01 00:00 – … (UTC)"),
+        ("case of 01a2", "der Vorgang von 01a2"),
+        ("63-2026-00017", "63-2026-00017"),
+        ("<b>", "<b>"),
+    ],
+)
+def test_what_was_asked_for_is_said_in_the_language_of_the_page(asked: str, said: str) -> None:
+    found = html.fromstring(page(replace(COVER, asked=asked), [], 0, "de"))
+
+    assert found.xpath("string(//h1)") == f"Nachweis: {said}"
+    assert found.xpath("string(//title)") == f"Nachweis: {said}"
+
+
+def test_a_page_loads_nothing() -> None:
+    text = page(COVER, [part(("accepted", timedelta()))], 0, "de")
+
+    assert "http" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "url(" not in text
 
 
 def test_messages_that_are_not_told_are_counted() -> None:

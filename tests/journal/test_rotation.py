@@ -18,7 +18,7 @@ import pytest
 from broker.errors import BrokerError, ConfigError, StoreError
 from broker.journal import rotation
 from broker.journal.entry import decode
-from broker.journal.ring import KeyFile, Ring, short
+from broker.journal.ring import KeyCommand, KeyFile, Ring, short
 from broker.journal.rotation import NotRotated, Rotation
 from broker.journal.vault import Vault
 from broker.message import State, now
@@ -396,3 +396,70 @@ def test_a_rotation_that_was_killed_is_done_by_the_next(
     assert done.count == 20
     Rotation(store, file, "erika").retire(force=True)
     assert opened(store, Vault.open(file), ids) == [BODY] * 40
+
+
+@pytest.fixture
+def command(tmp_path: Path, file: Path) -> KeyCommand:
+    """Return a secret store as two commands have it, and its clock."""
+    write = (
+        f"{sys.executable} -c 'import sys; open(sys.argv[1],\"wb\").write(sys.stdin.buffer.read())'"
+    )
+    return KeyCommand(f"cat {file}", f"{write} {file}")
+
+
+def test_a_key_of_a_secret_store_is_changed_and_the_old_one_forgotten(
+    store: Store, command: KeyCommand, tmp_path: Path
+) -> None:
+    ids = fill(store, 5)
+    rotation = Rotation(store, tmp_path / "lock", "erika", command)
+
+    done = rotation.rotate()
+    between = command.read()
+    rotation.retire(force=True)
+
+    assert (done.count, done.key) == (5, between.name)
+    assert between.old == Ring.of(bytes(range(32))).wrap
+    assert command.read().old is None
+    assert opened(store, Vault.of(command), ids) == [BODY] * 5
+
+
+def test_a_running_broker_asks_the_command_again_before_the_old_key_can_go(
+    store: Store, file: Path, command: KeyCommand, tmp_path: Path
+) -> None:
+    clock = [0.0]
+    running = Vault.of(KeyCommand(f"cat {file}", clock=lambda: clock[0]))
+    Rotation(store, tmp_path / "lock", "erika", command).rotate()
+
+    early = running.new_key()
+    clock[0] = 301.0
+    late = running.new_key()
+
+    anew = Vault.of(command)
+    assert anew.rewrapped(early.wrapped) is not None
+    assert anew.rewrapped(late.wrapped) is None
+
+
+def test_a_secret_store_that_is_away_for_a_while_stops_nothing(file: Path, tmp_path: Path) -> None:
+    clock = [0.0]
+    running = Vault.of(KeyCommand(f"cat {file}", clock=lambda: clock[0]))
+    file.rename(tmp_path / "away")
+    clock[0] = 301.0
+
+    key = running.new_key()
+
+    assert Vault(bytes(range(32))).key(key.wrapped).plain == key.plain
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [("false", "site_key_write_command failed"), ("true", "still prints another one")],
+)
+def test_a_secret_store_that_takes_no_key_leaves_the_old_one_in_use(
+    store: Store, file: Path, tmp_path: Path, write: str, said: str
+) -> None:
+    ids = fill(store, 2)
+
+    with pytest.raises(ConfigError, match=said):
+        Rotation(store, tmp_path / "lock", "erika", KeyCommand(f"cat {file}", write)).rotate()
+
+    assert opened(store, Vault.open(file), ids) == [BODY] * 2

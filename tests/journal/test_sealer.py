@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 
@@ -19,6 +20,7 @@ from broker.journal import tree
 from broker.journal.checkpoint import Checkpoint, Signer, notes
 from broker.journal.places import FilePlace, SyslogPlace
 from broker.journal.sealer import Ledger, Rhythm
+from broker.message import now
 from broker.stores.contract import Leaf, Seal
 from broker.stores.sqlite import SqliteStore
 from tests.journal.ledgers import SIGNER, noted, opened, sealed, sealing
@@ -376,3 +378,54 @@ def test_after_a_kill_the_last_published_checkpoint_is_a_beginning_of_the_journa
     assert sealing(store, file).seal(final=True)
     assert Ledger(store).root(len(bodies)) == frontier.root()
     store.close()
+
+
+def test_where_another_process_seals_the_intake_goes_on(store: SqliteStore, file: Path) -> None:
+    clock = Clock()
+    idle = sealing(store, file, rhythm=Rhythm(limit=3600), clock=clock)
+    noted(store, 10)
+    sealing(store, file).seal()
+    clock.now = 5000
+
+    idle.watch()
+
+    idle.check()
+
+
+def test_where_no_process_seals_the_intake_stops_everywhere(
+    store: SqliteStore, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    idle = sealing(store, file, rhythm=Rhythm(limit=3600), clock=clock)
+    noted(store, 1)
+    idle.watch()
+    later = now() + timedelta(seconds=3601)
+    monkeypatch.setattr("broker.journal.sealer.now", lambda: later)
+    clock.now = 3601
+
+    idle.watch()
+
+    with pytest.raises(Unsealed):
+        idle.check()
+
+
+def test_whoever_seals_after_another_goes_on_where_that_one_ended(
+    store: SqliteStore, file: Path
+) -> None:
+    first, second = sealing(store, file), sealing(store, file)
+    for number, sealer in enumerate([first, second, first, second]):
+        noted(store, 10, 10 * number)
+        assert sealer.seal(final=True)
+        (second if sealer is first else first).watch()
+
+    assert sizes(file) == [10, 20, 30, 40]
+
+
+def test_only_the_process_that_may_seals(store: SqliteStore, file: Path) -> None:
+    noted(store, 10)
+    sealer = sealing(store, file)
+    sealer.may = lambda: False
+    sealer.start()
+    sealer.stop()
+
+    assert Ledger(store).size() == 0

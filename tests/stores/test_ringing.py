@@ -230,3 +230,15 @@ def test_a_queue_that_confirms_nothing_is_named_until_it_does(
 
     assert (stalled, ringing.stalled) == (NAMES[QUEUE], "")
     assert house.told == ["changed", "renew", "changed", "emptied"]
+
+
+def test_a_queue_that_refuses_every_probe_is_named(
+    ringing: Ringing, line: Wire, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_PATIENCE", 0)
+    ringing.probe(3)
+    line.confirm(1, name="Basic.Nack")
+    house.pass_time()
+
+    assert ringing.stalled == NAMES[3]
+    assert "renew" in house.told

@@ -79,6 +79,13 @@ def test_a_list_is_found_by_uri_and_version(tmp_path: Path) -> None:
     assert known.find("urn:example:other", "1.0") is None
 
 
+def test_the_digest_changes_with_every_list_and_is_empty_without_any(tmp_path: Path) -> None:
+    one, two = lists(tmp_path / "one", "1.0"), lists(tmp_path / "two", "1.0", "2.0")
+
+    assert one.digest() == lists(tmp_path / "again", "1.0").digest() != two.digest()
+    assert CodeLists().digest() == ""
+
+
 def test_the_newest_version_is_found_by_number_not_by_letter(tmp_path: Path) -> None:
     found = lists(tmp_path, "9.0", "10.0").latest(COLOURS)
 
