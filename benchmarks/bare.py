@@ -46,10 +46,21 @@ class Bare:
         facts = Facts("B" * 13, "", now(), envelope.recipient, envelope.sender, test=envelope.test)
         # The very objects that the product uses: any other schema or sheet would be another limit.
         version = found.standards._standards[envelope.standard].versions[envelope.version]
-        self._validate: Any = version.validators[envelope.namespace]._gate
+        validator = version.validators[envelope.namespace]
+        self._validate: Any = validator._gate
+        self._understood = validator._understood
         self._sheet: Any = step._sheet
         self._arguments = step._arguments(facts)
         self._within = step.functions.of(facts)
+
+    def slow(self) -> Any:
+        """Return the same schema as an object of xmlschema."""
+        return self._understood()
+
+    def convert(self, root: Any) -> bytes:
+        """Run the stylesheet alone."""
+        with self._within:
+            return bytes(self._sheet(root, **self._arguments))
 
     def rate(self, messages: Sequence[bytes], threads: int) -> float:
         """Return messages per second; raises Failed where one is not valid."""

@@ -31,6 +31,7 @@ class Child:
         with log.open("wb") as stream:
             self._process = subprocess.Popen(
                 [sys.executable, *args],
+                stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stream,
                 env=process(environ),
@@ -63,6 +64,12 @@ class Child:
             self._process.wait()
             raise Failed(f"a process of the benchmark ended early:\n{self._tail()}")
         return line
+
+    def tell(self, line: str) -> None:
+        """Write a line to its standard input."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{line}\n".encode())
+        self._process.stdin.flush()
 
     def found(self) -> dict[str, Any]:
         """Wait for its next line of JSON."""

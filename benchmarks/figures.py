@@ -88,7 +88,7 @@ class Part:
             lines.append(f"  skipped: {self.skipped}")
         lines += [f"  {note}" for note in self.notes]
         if self.figures:
-            lines += _aligned([_HEAD, *(figure.row() for figure in self.figures)])
+            lines += aligned([_HEAD, *(figure.row() for figure in self.figures)])
         return "\n".join(lines)
 
 
@@ -100,7 +100,8 @@ def most(number: float) -> Goal:
     return Goal(number, least=False)
 
 
-def _aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+def aligned(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return the rows as lines whose columns stand below each other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  "

@@ -27,6 +27,7 @@ _UUID = re.compile(rb"(<nachrichtenUUID>)[^<]+")
 _CASE = re.compile(rb"(<referenzAntragsservice>)[0-9a-f][^<]+")
 _INDENT = re.compile(rb"\n +")
 _CONTENT = re.compile(rb"(;base64,)[A-Za-z0-9+/=]+")
+_PLAN = re.compile(rb"<anlage>.*?</anlage>\n", re.DOTALL)
 _ROUTES = """\
 parties:
   wolfsburg: {{name: Stadt Wolfsburg, ags: 03103000}}
@@ -129,9 +130,11 @@ def fresh(raw: bytes) -> bytes:
     return raw
 
 
-def messages(count: int) -> Sequence[bytes]:
-    """Return so many messages, none like the other."""
+def messages(count: int, plans: int = 0) -> Sequence[bytes]:
+    """Return so many messages, none like the other, each with so many plans more than usual."""
     raw = template()
+    if plans:
+        raw = _PLAN.sub(lambda found: found[0] * (plans + 1), raw, count=1)
     return [fresh(raw) for _ in range(count)]
 
 

@@ -30,7 +30,11 @@ TINY = Effort(
     large=200_000,
     idle=0.05,
     judged=3,
+    entries=3_000,
     calls=50,
+    cluster=20,
+    long=40,
+    naive=5,
 )
 FIGURES = {
     "bare": {"one thread", "two threads", "two threads to one", "processor a message", "message"},
@@ -42,6 +46,13 @@ FIGURES = {
         "salzgitter/bau, rows, to bare sheet",
     },
     "sealing": {"cost into nowhere", "cost into a folder", "evidence of one message", "verify"},
+    "cluster": {
+        "8 KB, 1 worker: to bare loop",
+        "23 KB, 2 workers: to bare loop",
+        "8 KB, 2 workers: to naive",
+        "8 KB, 2 workers: draining, worker 2",
+        "long backlog: last tenth to first",
+    },
     "doorbell": {"one id a message, to bare loop", "ids in batches, to bare loop"},
     "backlog": {"delivered", "delivered to bare loop", "last tenth to first"},
     "http": {"delivered to bare loop", "processor a message, broker", "receipt, median"},

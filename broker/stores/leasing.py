@@ -12,6 +12,7 @@ from broker.message import Direction
 from broker.stores import bulk, clock
 from broker.stores.clock import moment
 from broker.stores.contract import Job, Payload, Room, Voided
+from broker.stores.keeping import COPIED
 from broker.stores.writing import envelope_of
 
 #: A message that three times was the only one in hand when the process died is poison.
@@ -230,6 +231,7 @@ def _job(row: Row[Any]) -> Job:
         reference=row.reference,
         attempts=row.attempts,
         doubt=bool(row.sending),
+        copied=row.sending == COPIED,
         alone=row.suspect > 0,
         ordered=bool(row.ordered),
         reason=row.reason,

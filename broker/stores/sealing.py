@@ -47,9 +47,9 @@ class SqlTree:
 
     def unsealed(self, after: int, limit: int) -> list[Entry]:
         """Entries with a higher sequence number that have no leaf yet, in order."""
-        query = select(_e.seq, _e.message, _e.event, _e.body).where(
-            _e.seq > after, ~select(_l.entry).where(_l.entry == _e.seq).exists()
-        )
+        # That the leaf is a late one too is plain, but PostgreSQL would look through all of them.
+        leaf = select(_l.entry).where(_l.entry == _e.seq, _l.entry > after)
+        query = select(_e.seq, _e.message, _e.event, _e.body).where(_e.seq > after, ~leaf.exists())
         with self._read() as connection:
             found = connection.execute(query.order_by(_e.seq).limit(limit))
             return [_entry(*row) for row in found]
