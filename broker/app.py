@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from broker.catalog import Catalog
 from broker.channels.amqp import Amqp
@@ -33,6 +35,9 @@ from broker.xoev.codelists import CodeLists
 from broker.xoev.judgement import Checks
 from broker.xoev.rules import Rules
 from broker.xoev.standards import Standards
+
+if TYPE_CHECKING:
+    from broker.stores.copying import Copy
 
 Moved = Mapping[str, int]
 Kinds = Mapping[str, type[Channel]]
@@ -270,6 +275,31 @@ def move_store(source: Store, target: Store, told: Callable[[str, int, int], Non
     if not (isinstance(source, SqlStore) and isinstance(target, SqlStore)):
         raise StoreError("only a store in a SQL database can be moved")
     return move(source, target, told)
+
+
+def store_file(settings: Settings) -> Path:
+    """Return the file that the store is; raises ConfigError where it is no file."""
+    url = settings.database()
+    if not url.startswith(_SQLITE):
+        raise ConfigError(
+            "the store is in PostgreSQL, which makes its own backups; see docs/howto/backup.md"
+        )
+    return Path(url.removeprefix(_SQLITE))
+
+
+def copy_store(settings: Settings, target: Path, at: datetime) -> None:
+    """Write a copy of the store while a broker works on it. Raises StoreError, ConfigError."""
+    from broker.journal.restore import COPIED
+    from broker.stores.copying import copy
+
+    copy(store_file(settings), target, COPIED, at)
+
+
+def open_copy(file: Path) -> Copy:
+    """Open a copy to look at it; nothing is changed. Raises StoreError."""
+    from broker.stores.copying import Copy
+
+    return Copy(file)
 
 
 def _kept(settings: Settings) -> None:

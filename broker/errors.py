@@ -22,6 +22,7 @@ BrokerError
 ├── DeliveryUnclear               → unclear
 ├── ReplyError                    an answer that matches nothing or cannot be converted → dead
 ├── StoreError                    the store cannot be used: intake stops, the process exits
+│   ├── StoreAway                 it cannot be reached for now: what was asked may be asked again
 │   └── Unsealed                  the journal was not sealed for too long: intake stops until it is
 └── ChannelError                  certainly not accepted, may succeed later → waiting
     ├── Unreachable

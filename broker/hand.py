@@ -95,6 +95,11 @@ class Hand:
             (self._weak.discard if strong else self._weak.add)(channel)
             return was and strong
 
+    def weak(self) -> frozenset[str]:
+        """Return the channels that do not work now."""
+        with self._changed:
+            return frozenset(self._weak)
+
     def room(self) -> Room:
         """Return how much more may be taken now."""
         with self._changed:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import partial
+from dataclasses import replace
+from datetime import datetime
+from functools import cached_property, partial
 
 from broker.adapter import Correlation
 from broker.answers import reply_birth
@@ -20,14 +22,20 @@ from broker.errors import (
     SenderNotAllowed,
 )
 from broker.journal.birth import birth, marked
+from broker.journal.restore import LOST, repeats
 from broker.journal.trail import BROKER, Fact, Trail, entry
 from broker.journal.vault import salted
-from broker.message import Authority, Direction, Message, Receipt, State, new_id, now
+from broker.message import Authority, Direction, Envelope, Message, Receipt, State, new_id, now
 from broker.outcome import unreadable
 from broker.pipeline import Broker, Site, adapter
 from broker.pressure import Bounds, Pressure
 from broker.scribe import Ring, silent
 from broker.stores.contract import Accepted, Birth, Refused, Row, Way
+
+_LOST = (
+    "it was made before the store was restored from a copy and may have been delivered by the lost "
+    "one; look into the procedure, then settle --delivered, or replay --again"
+)
 
 
 class Intake:
@@ -58,16 +66,23 @@ class Intake:
     def accept(self, body: bytes, party: str, via: str, actor: str = "") -> Receipt:
         """Accept one message of an authenticated party; return after the commit.
 
-        `actor` is the person who brings it by hand. Raises Refusal, after the bytes and the reason
-        were kept, where nothing was accepted; Overloaded where it can be brought again later.
+        `actor` is the person who brings it by hand: no rate holds for it. Raises Refusal, after the
+        bytes and the reason were kept, where nothing was accepted; Overloaded where it can be
+        brought again later.
         """
-        self.pressure.admit(party)
+        if not actor:
+            self.pressure.admit(party)
         try:
             message, future = self.begin(body, party, actor=actor)
             return self.finish(message, future.result())
         except Refusal as error:
             self.refuse(body, party, via, error).result()
             raise
+
+    def ready(self) -> None:
+        """Raise what keeps it from taking messages now: Unsealed, Overloaded."""
+        self.guard()
+        self.pressure.check()
 
     def begin(
         self, body: bytes, party: str, recipient: str = "", actor: str = ""
@@ -78,8 +93,7 @@ class Intake:
         Refusal where no head can be read, Unsealed where the journal is not sealed any more,
         Overloaded where there is no room for it. Call `pressure.admit` before.
         """
-        self.guard()
-        self.pressure.check()
+        self.ready()
         try:
             made = self._made(body, party, recipient, actor)
         except Exhausted as error:
@@ -93,7 +107,7 @@ class Intake:
         document = site.standards.parse(body)
         envelope = site.standards.envelope(document, *_ends(site, party, recipient))
         message = Message(new_id(), Direction.REQUEST, envelope, body, party, now())
-        way = _way(site, message)
+        way = self._doubted(_way(site, message), envelope)
         self.pressure.enter(way.route)
         trail = Trail(message.id, actor or BROKER)
         if actor:
@@ -101,6 +115,17 @@ class Intake:
         name = envelope.uuid or hashlib.sha256(body).hexdigest()
         made = birth(self._broker.vault, message, ("message", party, name), way, trail, "accepted")
         return marked(made, self._broker.vault, site.standards.business(document, envelope))
+
+    @cached_property
+    def _lost(self) -> datetime | None:
+        """Until when messages may have been taken over that this store does not know."""
+        return self._broker.store.last(LOST)
+
+    def _doubted(self, way: Way, envelope: Envelope) -> Way:
+        """Leave what may be the repeat of a message that a restored store lost to a person."""
+        if not way.route or not repeats(self._lost, envelope.created):
+            return way
+        return replace(way, state=State.UNCLEAR, error=_LOST)
 
     def _accepted(self, made: Birth) -> Future[Accepted]:
         future = self._broker.store.accept(made)

@@ -83,6 +83,17 @@ EVENTS: Mapping[str, Meaning] = MappingProxyType(
         "replayed": Meaning("a person sent it again", "ein Mensch hat sie erneut gesendet"),
         "closed": Meaning("a person closed it", "ein Mensch hat sie geschlossen"),
         # what surrounds it
+        "alarmed": Meaning("people must know of a cause", "Menschen müssen etwas erfahren"),
+        "calmed": Meaning("a cause is over", "ein Anlass ist vorüber"),
+        "untold": Meaning(
+            "an alert could not be sent this way; it is tried again",
+            "eine Meldung kam auf diesem Weg nicht an; es wird weiter versucht",
+        ),
+        "shut": Meaning(
+            "nothing is taken in for now; delivery goes on",
+            "es wird vorerst nichts angenommen; zugestellt wird weiter",
+        ),
+        "reopened": Meaning("messages are taken in again", "es wird wieder angenommen"),
         "paused": Meaning("a route is stopped", "ein Weg ist angehalten"),
         "resumed": Meaning("a route goes on", "ein Weg läuft weiter"),
         "disabled": Meaning(
@@ -161,6 +172,8 @@ KEYS: Mapping[str, Meaning] = MappingProxyType(
         "table": Meaning("hash of the routing table", "Prüfsumme der Wegetabelle"),
         "queue": Meaning("queue, or how queues begin", "Warteschlange, oder wie sie beginnen"),
         "node": Meaning("node of RabbitMQ", "Knoten von RabbitMQ"),
+        "cause": Meaning("cause of an alert", "Anlass einer Meldung"),
+        "since": Meaning("since when", "seit wann"),
         "listen": Meaning("own address and port", "eigene Adresse und Port"),
         "pid": Meaning("process id", "Prozessnummer"),
         "dropped": Meaning("keys that may not be logged", "Schlüssel, die nicht ins Log dürfen"),

@@ -16,6 +16,8 @@ from broker.stores.contract import Store
 SEAL = "seal"
 #: Takes up what a dead process had in hand, buries what was held too long, erases what is due.
 UPKEEP = "upkeep"
+#: Watches deadlines and causes for alerts, and tells people.
+ALERTS = "alerts"
 #: Rings again for what is due and was not taken.
 SWEEP = "sweep"
 _PROCESS = "process:"

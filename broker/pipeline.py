@@ -32,6 +32,15 @@ from broker.xoev.judgement import Checks as Judge
 from broker.xoev.remark import refuse
 from broker.xoev.standards import Standards
 
+_CUT_OFF = (
+    "the process ended in the middle of sending and this procedure cannot be asked; "
+    "look there, then settle it with: xoev-broker settle"
+)
+_COPIED = (
+    "the store is a restored copy: it may have been sent after the copy was made, and this "
+    "procedure cannot be asked; look there, then settle it with: xoev-broker settle"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -164,14 +173,12 @@ def subject(job: Job, broker: Broker) -> str:
 
 def asked(carrier: Channel, job: Job) -> Sent | None:
     """Ask the other side about an attempt that was cut off; None means: send it (again)."""
-    found = carrier.find(job.id)
+    # What another life of the store has sent left no trace here: only the other side can know.
+    found = Found.UNKNOWN if job.copied and not carrier.asks else carrier.find(job.id)
     if found is Found.THERE:
         return Sent("found at the other side after an interruption")
     if found is Found.UNKNOWN and not carrier.repeats:
-        raise DeliveryUnclear(
-            "the process ended in the middle of sending and this procedure cannot be asked; "
-            "look there, then settle it with: xoev-broker settle"
-        )
+        raise DeliveryUnclear(_COPIED if job.copied else _CUT_OFF)
     return None
 
 

@@ -58,6 +58,10 @@ class Poller:
             self._thread.join()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
+    def disturbed(self) -> frozenset[str]:
+        """Return the channels that could not be looked into last time."""
+        return frozenset(self._disturbed)
+
     def _run(self) -> None:
         while not self._stopping.is_set():
             for name, channel in self._broker.site.channels.items():
@@ -90,26 +94,29 @@ class Poller:
             self._strength(channel.name, True, "")
 
     def look(self, channel: Channel) -> int:
-        """Take over what is there now; return how much it was."""
+        """Take over what is there now; return how much it was. Raises Overloaded where some of it
+        has no room and stays at its source.
+        """
         self._intake.pressure.spare()
         found = list(channel.receive())
-        self._accept(channel, [incoming for incoming in found if incoming.role == "message"])
+        overloaded = self._accept(channel, [one for one in found if one.role == "message"])
         for incoming in found:
             if incoming.role == "reply":
                 ids = self._intake.reply(channel.name, incoming)
                 channel.settle(incoming, Verdict(True, "taken over as " + ", ".join(ids)))
         if found:
             self._wake()
+        if overloaded is not None:
+            raise overloaded
         return len(found)
 
-    def _accept(self, channel: Channel, found: Sequence[Incoming]) -> None:
+    def _accept(self, channel: Channel, found: Sequence[Incoming]) -> Overloaded | None:
         party = str(channel.values.get("from") or "")
         recipient = str(channel.values.get("recipient") or "")
         begun, overloaded = self._begun(found, party, recipient)
         for incoming, result in begun:
             channel.settle(incoming, self._verdict(channel, party, incoming, result))
-        if overloaded is not None:
-            raise overloaded
+        return overloaded
 
     def _begun(
         self, found: Sequence[Incoming], party: str, recipient: str

@@ -26,6 +26,11 @@ class Role(StrEnum):
         return self is not Role.WORKER
 
     @property
+    def beside(self) -> tuple[str, ...]:
+        """Return the roles of all processes that can be there at a time, on one machine."""
+        return ("all",) if self is Role.ALL else ("intake", "worker")
+
+    @property
     def works(self) -> bool:
         """Whether it converts and delivers."""
         return self is not Role.INTAKE

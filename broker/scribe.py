@@ -11,9 +11,9 @@ from functools import partial
 from broker.errors import StoreAway, StoreError
 from broker.journal.trail import entry
 from broker.logs import get
-from broker.message import State
+from broker.message import State, now
 from broker.outage import Outage
-from broker.stores.contract import Birth, Change, Store
+from broker.stores.contract import Birth, Change, Job, Store
 
 #: Rings for deliveries that are due, (channel, id) each.
 Ring = Callable[[Iterable[tuple[str, str]]], None]
@@ -26,6 +26,13 @@ _EVENTS = {
     State.DEAD: "buried",
     State.DELIVERED: "delivered",
     State.REJECTED: "rejected",
+}
+#: Steps on the way are for whoever looks closely; what a person must look at stands out.
+_LEVELS = {
+    State.WAITING: "debug",
+    State.WORKING: "debug",
+    State.DELIVERED: "info",
+    State.REJECTED: "info",
 }
 
 
@@ -74,19 +81,31 @@ class Scribe:
         future = self._store.learn(id, number)
         future.add_done_callback(partial(self._learned, (id, number)))
 
-    def say(self, changes: Sequence[Change], done: Sequence[bool]) -> None:
-        """Log what came of changes; what came too late goes into the journal."""
-        for change, kept in zip(changes, done, strict=True):
+    def say(self, ends: Sequence[tuple[Job, Change, bool]]) -> None:
+        """Log what came of changes, one line where a message is done with or waits for a person;
+        what came too late goes into the journal.
+        """
+        for job, change, kept in ends:
             if kept:
-                self._tell(change)
-        late = [change for change, kept in zip(changes, done, strict=True) if not kept]
+                self._tell(job, change)
+        late = [change for _, change, kept in ends if not kept]
         if late:
             self._note(late)
 
-    def _tell(self, change: Change) -> None:
-        self._log.info(
+    def _tell(self, job: Job, change: Change) -> None:
+        log = getattr(self._log, _LEVELS.get(change.state, "warning"))
+        took = now() - job.received
+        log(
             _EVENTS[change.state],
             message_id=change.id,
+            answers=job.answers,
+            party=job.party,
+            kind=job.envelope.kind or None,
+            route=job.route or None,
+            channel=job.channel or None,
+            attempt=job.attempts,
+            size=job.size,
+            milliseconds=round(1000 * took.total_seconds()),
             reason=change.reason or None,
             error=change.error or None,
             receipt=change.receipt or None,

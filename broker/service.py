@@ -14,27 +14,31 @@ from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 
+from broker.alerts.watch import ROUND, Senses, Watch
+from broker.alerts.ways import ways
 from broker.app import KINDS, App, Kinds, disabled, load_site, open_doorbell
 from broker.bell import Bell
 from broker.errors import ConfigError, Exhausted, StoreAway, StoreError
 from broker.intake import Intake
+from broker.journal import restore
 from broker.journal.checkpoint import Signer
-from broker.journal.places import FilePlace, Place, SyslogPlace
+from broker.journal.places import places
 from broker.journal.sealer import Rhythm, Sealer
 from broker.journal.stamping import Authority, Stamper
 from broker.journal.trail import Fact, entry
 from broker.logs import get
 from broker.notify import Notify
-from broker.offices import SEAL, SWEEP, UPKEEP, Chore, Offices, Rota, process, receiving
+from broker.offices import ALERTS, SEAL, SWEEP, UPKEEP, Chore, Offices, Rota, process, receiving
 from broker.outage import Outage
 from broker.poller import Poller
+from broker.pressure import Bounds, Pressure
 from broker.renewal import resident
 from broker.retention import Daily
 from broker.roles import Role, lock, owner, unlock
 from broker.scribe import silent
 from broker.settings import Settings
 from broker.stores.contract import Store
-from broker.upkeep import expire, recover, release, reopen
+from broker.upkeep import recover, release, tidy
 from broker.watchdog import Watchdog
 from broker.web.app import application
 from broker.web.server import HttpServer
@@ -50,6 +54,8 @@ OVERDUE = 5.0
 CALLS = 1000
 #: At the start, a database that is away is waited for so long (seconds).
 PATIENCE = 60.0
+#: Room on the disk and what waits are measured so often.
+TICK = 1.0
 #: Memory is looked at so often; a process lives so long at least before it renews itself for it,
 #: so that too low a limit does not keep it from working (seconds).
 WEIGH, LEAST = 30.0, 600.0
@@ -97,12 +103,14 @@ class Service:
         self._failure: BaseException | None = None
         self._began = time.monotonic()
         self._log = get()
+        self._ways = ways(settings)
         with ExitStack() as undo:
             # A shared store is for any number of processes.
             self._locks = lock(settings.state, role) if _local(settings) else []
             undo.callback(unlock, self._locks)
             self.app = App(settings, environ, self._broken, kinds, self._patient)
             undo.callback(self.app.close)
+            restore.refuse(restore.look(settings, self.app.store))
             self._tls = Tls.of(settings)
             self.sealer = sealer(settings, self.app.store)
             self.stamper = stamper(settings, self.app.store)
@@ -121,7 +129,8 @@ class Service:
         if self.stamper:
             self.stamper.may = self.sealer.may
         ring = self.doorbell.ring if self.doorbell else silent
-        self.intake = Intake(app, self.sealer.check, ring, self._broken)
+        self.pressure = Pressure(app.store, lambda: app.site.table.table, Bounds.of(settings))
+        self.intake = Intake(app, self.sealer.check, ring, self._broken, self.pressure)
         watch = self._role is Role.WORKER and not shared
         pace = Pace(settings.threads, settings.batch, settings.senders, settings.poll,
                     settings.lease, watch)  # fmt: skip
@@ -129,10 +138,21 @@ class Service:
         self.poller = Poller(app, self.intake, self._wake, settings.poll, self.outage)
         self.poller.may = self._looks
         self._daily = Daily(app, settings, lambda: self._stopping)
+        self._watch = Watch(app, settings, self._senses(), self._ways)
         self._rota = Rota(self.offices.has, self._chores(), self.outage)
         self.http = self._server(given)
         beat = self.worker.beat if self._role.works else None
         self._watchdog = Watchdog(self._notify, lambda: app.store.note([]), beat)
+
+    def _senses(self) -> Senses:
+        store, host, name = self.app.store, socket.gethostname(), self._role.value
+        if store.shared:
+            name = process(name, host, os.getpid())
+        return Senses(
+            name, host, lambda: self.offices.has(ALERTS), lambda: self.pressure.reading,
+            self.worker.weak, self.poller.disturbed,
+            lambda: store.holders() if store.shared else self._role.beside,
+        )  # fmt: skip
 
     def _server(self, given: socket.socket | None) -> HttpServer | None:
         if self._settings.address is None or not self._role.accepts:
@@ -153,7 +173,7 @@ class Service:
         if self.app.store.shared:
             names.append(process(self._role.value, socket.gethostname(), os.getpid()))
         if self._role.works:
-            names += [UPKEEP, SWEEP]
+            names += [UPKEEP, SWEEP, ALERTS]
         if self._role.accepts:
             channels = self.app.site.channels.items()
             names += [receiving(name) for name, one in channels if one.receives and not one.shared]
@@ -164,7 +184,11 @@ class Service:
         return (channel is not None and channel.shared) or self.offices.has(receiving(name))
 
     def _chores(self) -> list[Chore]:
-        found = [Chore(UPKEEP, SLOW, self._upkeep)]
+        found = [
+            Chore(UPKEEP, SLOW, self._upkeep),
+            Chore("", TICK, self.pressure.measure),
+            Chore("", ROUND, self._watch.look),
+        ]
         if self.app.store.shared:
             found.append(Chore(UPKEEP, self._settings.lease / 3, self._recover))
         if self.doorbell:
@@ -204,6 +228,7 @@ class Service:
             "role": self._role.value,
             "host": socket.gethostname(),
         }
+        self.pressure.measure()
         self.app.store.note([entry("", "started", **facts)]).result()
         if self._role.works:
             self._recover()
@@ -341,8 +366,7 @@ class Service:
         return True
 
     def _upkeep(self) -> None:
-        expire(self.app, self._settings.held_limit)
-        reopen(self.app)
+        tidy(self.app, self._settings.held_limit)
         self._daily.look()
 
     def _recover(self) -> None:
@@ -418,12 +442,8 @@ def sealer(settings: Settings, store: Store) -> Sealer:
     """Return what seals the journal of this store as the settings say; raises ConfigError."""
     fresh = not store.tree.notes(last=True)
     signer = Signer.open(settings.journal_key, settings.origin, fresh)
-    files = (settings.checkpoint_file, *settings.checkpoint_places)
-    places: list[Place] = [FilePlace(file) for file in files]
-    if settings.checkpoint_syslog:
-        places.append(SyslogPlace(settings.checkpoint_syslog))
     rhythm = Rhythm(settings.seal_entries, settings.seal_seconds, settings.seal_limit)
-    return Sealer(store, signer, places, rhythm)
+    return Sealer(store, signer, places(settings), rhythm)
 
 
 def authority(settings: Settings) -> Authority | None:

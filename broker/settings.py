@@ -445,9 +445,9 @@ def reference() -> str:
         "",
         "Environment variables of the process. None of them is needed: a fresh checkout runs with",
         "the defaults. Relative paths are relative to the working folder. Durations are written as",
-        "`30s`, `5m`, `1h` or `3d`, sizes as `64 MB`. A name with this prefix that is not in the",
-        "list is an error at start. Duplicates are recognised for ever; there is no setting",
-        "for it.",
+        "`30s`, `5m`, `1h` or `3d`, sizes as `64 MB`, shares of a disk as `5%`. A name with this",
+        "prefix that is not in the list is an error at start. Duplicates are recognised for ever;",
+        "there is no setting for it.",
         "",
         "| variable | what it sets | type | default |",
         "|---|---|---|---|",
@@ -458,6 +458,6 @@ def reference() -> str:
 
 def _row(field: Field) -> str:
     kind = " or ".join(f"`{choice}`" for choice in field.choices) or field.kind.replace("_", " ")
-    kind = "size" if sized(field) else kind
+    kind = "size" if sized(field) else "size or share" if field.kind == "room" else kind
     given = f"`{field.default}`" if field.default else "empty"
     return f"| `{variable(field.name)}` | {field.help} | {kind} | {given} |"

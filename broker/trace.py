@@ -24,6 +24,15 @@ _ONWARD = ("replayed", "confirmed")
 
 #: What each event of the journal means, in English and German.
 EVENTS: Mapping[str, tuple[str, str]] = {
+    "abandoned": (
+        "a checkpoint of a lost store was given up",
+        "ein Prüfpunkt eines verlorenen Bestands wurde aufgegeben",
+    ),
+    "copied": ("a backup was made", "eine Sicherung wurde gemacht"),
+    "restored": (
+        "a person let a restored copy run",
+        "ein Mensch hat eine eingespielte Kopie in Betrieb genommen",
+    ),
     "accepted": ("taken over, on disk", "angenommen und gespeichert"),
     "cancelled": (
         "the rest of a selection was cancelled",
@@ -50,6 +59,10 @@ EVENTS: Mapping[str, tuple[str, str]] = {
     "late": (
         "an outcome came after the lease was lost, and changed nothing",
         "ein Ergebnis kam nach Verlust der Vergabe und änderte nichts",
+    ),
+    "overdue": (
+        "not delivered, or not answered, in time",
+        "nicht rechtzeitig zugestellt oder beantwortet",
     ),
     "numbered": ("the procedure gave a file number", "das Fachverfahren vergab ein Aktenzeichen"),
     "erased": ("the payload was erased", "der Inhalt wurde gelöscht"),

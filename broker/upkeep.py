@@ -43,6 +43,12 @@ def release(broker: Broker) -> int:
     return _write(broker, [_released(broker, row) for row in free])
 
 
+def tidy(broker: Broker, held: float) -> None:
+    """Do what is due now and then; `held` is for how many seconds a message may be held."""
+    expire(broker, held)
+    reopen(broker)
+
+
 def expire(broker: Broker, seconds: float) -> int:
     """Give messages that were held too long to a person; return how many."""
     before = now() - timedelta(seconds=seconds)

@@ -126,6 +126,10 @@ class Worker:
         """
         return min(self._beat, self._hand.moved())
 
+    def weak(self) -> frozenset[str]:
+        """Return the channels over which nothing can be delivered now."""
+        return self._hand.weak()
+
     def idle(self, timeout: float) -> bool:
         """Wait until nothing is in hand."""
         return self._hand.wait(lambda _xml, total: total == 0, timeout)
@@ -308,7 +312,7 @@ class Worker:
         """Put what has its outcome out of hand, and see to what may be due because of it."""
         if not ends:
             return
-        self._scribe.say([change for _, change, _ in ends], [kept for _, _, kept in ends])
+        self._scribe.say(ends)
         self._hand.drop(job for job, _, _ in ends)
         # Successors of a case, and what a channel had no room for; what was born here was rung for.
         if self._crowded or any(job.ordered for job, _, _ in ends):

@@ -13,8 +13,8 @@ ALL = [
     kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BrokerError)
 ]
 BRANCHES = {
-    "ConfigError", "Refusal", "MessageError", "Exhausted", "SchemaMissing", "DeliveryUnclear",
-    "ReplyError", "StoreError", "ChannelError",
+    "ConfigError", "Refusal", "MessageError", "Overloaded", "Exhausted", "SchemaMissing",
+    "DeliveryUnclear", "ReplyError", "StoreError", "ChannelError",
 }  # fmt: skip
 
 

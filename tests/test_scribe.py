@@ -122,7 +122,7 @@ def test_what_comes_after_the_lease_was_lost_is_in_the_journal_and_changes_nothi
     late = scribe(broker)
 
     done = late.write([change])
-    late.say([change], done)
+    late.say([(job, change, done[0])])
 
     assert done == [False]
     line = decode(list(broker.app.store.entries(job.id))[-1])
@@ -161,3 +161,18 @@ def test_a_file_number_is_kept_although_the_store_went_away(
     writer.write([outcome(job)])
 
     assert broker.row(job.id).number == "63-WOB-1"
+
+
+def test_a_message_has_one_line_in_the_log_when_it_is_done_with(
+    bench: Make, quiet: io.BytesIO
+) -> None:
+    broker = bench()
+    id = broker.accept(messages.request()).id
+    broker.run()
+
+    told = [json.loads(line) for line in quiet.getvalue().splitlines()]
+    (line,) = [one for one in told if one.get("message_id") == id]
+    assert (line["event"], line["level"], line["route"], line["channel"], line["attempt"]) == (
+        "delivered", "info", "bau", "procedure", 1,
+    )  # fmt: skip
+    assert line["milliseconds"] >= 0

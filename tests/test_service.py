@@ -473,7 +473,7 @@ def test_the_offices_follow_the_role_and_the_table(bench: Make, daemon: Run) -> 
     worker = daemon(broker, role=Role.WORKER)
 
     assert intake.service._wanted() == ["seal", "receive:procedure"]
-    assert worker.service._wanted() == ["seal", "upkeep", "sweep"]
+    assert worker.service._wanted() == ["seal", "upkeep", "sweep", "alerts"]
     for one in (intake, worker):
         one.start()
 

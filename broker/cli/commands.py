@@ -9,6 +9,8 @@ from typer import Context, Exit, Typer
 
 from broker.cli import (
     adapters,
+    alerts,
+    backup,
     bulk,
     checks,
     codelists,
@@ -63,14 +65,7 @@ class Command:
 
 
 COMMANDS = (
-    Command(
-        "init",
-        init.init,
-        (
-            "init /srv/xoev-broker --owner xoev-broker",
-            "init . --missing",
-        ),
-    ),
+    Command("init", init.init, ("init /srv/xoev-broker --owner xoev-broker", "init . --missing")),
     Command(
         "run",
         operate.run,
@@ -232,8 +227,11 @@ COMMANDS = (
         ),
     ),
     Command("doctor", doctor.doctor, ("doctor", "doctor --all --lang de", "doctor --json")),
+    Command("backup", backup.backup, ("backup /mnt/backup/2026-03-02",)),
     Command("docs", pages.docs, ("docs", "docs --check")),
-    Command("demo", operate.demo, ("demo", "demo --keep demo-files", "demo --stay")),
+    Command(
+        "demo", operate.demo, ("demo", "demo --keep demo-files", "demo --stay", "demo --cluster")
+    ),
     Command("version", operate.version, ("version",)),
 )
 
@@ -254,7 +252,7 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
         ),
     ),
     "selection": (
-        "Selections: many messages that a person chose, and what became of each.",
+        "Selections: many messages that a person chose.",
         (
             Command("list", bulk.listed, ("selection list",)),
             Command("show", bulk.shown, ("selection show outage", "selection show outage --json")),
@@ -265,7 +263,7 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
         ),
     ),
     "proposals": (
-        "Proposals: new content for a message, which a second person confirms.",
+        "Proposals: new content that a second person confirms.",
         (
             Command("list", proposals.listed, ("proposals list", "proposals list --all")),
             Command("show", proposals.shown, ("proposals show PROPOSAL",)),
@@ -290,6 +288,20 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
             Command("retire", keys.retire, ("keys retire", "keys retire --force")),
         ),
     ),
+    "restore": (
+        "Restore: put a backup in place, and let it run.",
+        (
+            Command("check", backup.check, ("restore check /mnt/backup/2026-03-02",)),
+            Command("put", backup.put, ("restore put /mnt/backup/2026-03-02",)),
+            Command("mark", backup.mark, ("restore mark",)),
+            Command("show", backup.shown, ("restore show",)),
+            Command(
+                "confirm",
+                backup.confirm,
+                ('restore confirm --until 2026-03-02T08:30 --reason "disk of host 7 is lost"',),
+            ),
+        ),
+    ),
     "store": (
         "Store: the database that holds messages and journal.",
         (
@@ -301,6 +313,13 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
                     "store move --from-file old.url --to sqlite:////srv/xoev/broker.sqlite",
                 ),
             ),
+        ),
+    ),
+    "alerts": (
+        "Alerts: what people must know of now.",
+        (
+            Command("list", alerts.listed, ("alerts list", "alerts list --lang de")),
+            Command("test", alerts.tried, ("alerts test",)),
         ),
     ),
     "queue": (
@@ -324,10 +343,7 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
             Command(
                 "new",
                 kit.new,
-                (
-                    "adapters new",
-                    "adapters new musterstadt/bau --standard xbau/2.6 --target soap",
-                ),
+                ("adapters new", "adapters new musterstadt/bau --standard xbau/2.6 --target soap"),
             ),
             Command(
                 "coverage",

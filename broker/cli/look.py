@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from broker.cli import query
+from broker.cli import alerts, query
 from broker.cli.desk import Desk, opened
 from broker.cli.query import moment_of
 from broker.cli.repair import Actor, acting
@@ -47,6 +47,7 @@ def _status(desk: Desk) -> dict[str, Any]:
     from broker.journal.entry import stamp
     from broker.journal.standing import standing
     from broker.offices import processes
+    from broker.pressure import outside
 
     counts = desk.store.counts()
     oldest = counts.oldest
@@ -75,6 +76,12 @@ def _status(desk: Desk) -> dict[str, Any]:
              "start": stamp(one.start), "until": stamp(one.until), "open": one.open(now())}
             for one in desk.store.windows()
         ],
+        "pressure": outside(desk.store, desk.settings).record(),
+        "late": [
+            {"route": one.route, "kind": one.kind, "count": one.count, "since": stamp(one.since)}
+            for one in desk.store.lateness()
+        ],
+        "alerts": [alerts.record(alarm) for alarm in desk.store.alarms() if not alarm.over],
     }  # fmt: skip
 
 
@@ -115,6 +122,7 @@ def _totals(counts: Counts, found: dict[str, Any]) -> None:
         say(f"oldest waiting message was received {found['oldest_waiting']}")
     _journal(found)
     _paused(found)
+    _watched(found)
     _hint(counts)
 
 
@@ -140,6 +148,18 @@ def _paused(found: dict[str, Any]) -> None:
         since = "" if one["open"] else f"from {one['start']} "
         say(f"{'paused ' if one['open'] else 'planned'}  {one['route']} by {one['actor']} {since}"
             f"until {one['until']}: {one['reason']}")  # fmt: skip
+
+
+def _watched(found: dict[str, Any]) -> None:
+    pressure = found["pressure"]
+    if pressure["closed"]:
+        say(f"closed   nothing is taken in ({', '.join(pressure['closed'])}); delivery goes on")
+    for one in found["late"]:
+        what = "delivered" if one["kind"] == "delivery" else "answered"
+        say(f"late     {one['count']} of {one['route']} not {what} in time, the first since "
+            f"{one['since']}: xoev-broker messages --late")  # fmt: skip
+    for one in found["alerts"]:
+        say(f"alert    {one['text']} {one['next']}")
 
 
 def _direction(direction: Direction, counts: Counts) -> list[str]:
@@ -170,6 +190,9 @@ def messages(  # noqa: PLR0913, PLR0917 - one argument for each option
     code: query.Code = "",
     since: query.Since = "",
     until: query.Until = "",
+    late: Annotated[
+        bool, Option("--late", help="not delivered or answered in time; with --route only")
+    ] = False,
     limit: Annotated[int, Option(min=1, max=100_000, help="at most so many")] = 50,
     actor: Actor = None,
     json: Json = False,
@@ -184,7 +207,10 @@ def messages(  # noqa: PLR0913, PLR0917 - one argument for each option
 
     asked = query.Query(state, direction, route, party, text, case, key, code, since, until)
     with opened() as desk:
-        rows = desk.store.rows(asked.filter(desk, limit + 1))
+        if late:
+            rows = _late(desk, route, limit + 1)
+        else:
+            rows = desk.store.rows(asked.filter(desk, limit + 1))
         more, rows = len(rows) > limit, rows[:limit]
         access = Access(desk.store, desk.vault, acting(actor))
         access.searched("messages", asked.asked(), len(rows))
@@ -194,6 +220,11 @@ def messages(  # noqa: PLR0913, PLR0917 - one argument for each option
         _listed(rows)
         if more:
             complain(f"there are more than {limit}; use --limit, --since or other filters")
+
+
+def _late(desk: Desk, route: str, limit: int) -> list[Row]:
+    ids = dict.fromkeys(one.message for one in desk.store.late(route, limit))
+    return [row for id in ids if (row := desk.store.row(id))]
 
 
 def _listed(rows: list[Row]) -> None:

@@ -9,12 +9,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from typer import Argument, Exit, Option
+from typer import Argument, BadParameter, Exit, Option
 
 from broker.cli.desk import Desk, opened, settings
 from broker.cli.repair import Actor, acting
 from broker.cli.terminal import complain, detail, line, progress, say
-from broker.errors import BrokerError, Refusal
+from broker.errors import BrokerError, Overloaded, Refusal
 
 if TYPE_CHECKING:
     from broker.message import Receipt
@@ -93,10 +93,12 @@ def submit(
     brought it.
     """
     from broker.intake import Intake
+    from broker.pressure import Bounds, Pressure
 
     with opened(fresh=True) as desk:
         _known(desk, party)
-        intake = Intake(desk, _sealed(desk))
+        pressure = Pressure(desk.store, lambda: desk.site.table.table, Bounds.of(desk.settings))
+        intake = Intake(desk, _sealed(desk), pressure=pressure)
         outcomes = [
             _submitted(desk, intake, file, party, acting(actor), json)
             for file in progress(files, "submit")
@@ -119,12 +121,24 @@ def demo(
     keep: Annotated[
         Path | None, Option(metavar="FOLDER", help="where it writes; else a new temporary folder")
     ] = None,
+    cluster: Annotated[
+        bool,
+        Option("--cluster", help="PostgreSQL, 3 nodes of RabbitMQ, 3 workers; kills one of each"),
+    ] = False,
 ) -> None:
     """Show three cities on one machine, and prove that it worked.
 
     Applications go in and answers come back. The exit code is 0 only if every message ended where
-    it must.
+    it must. With --cluster, servers and workers are killed meanwhile; it needs the Debian packages
+    postgresql and rabbitmq-server.
     """
+    if cluster:
+        from broker.cli.cluster import demo as show_cluster
+
+        if stay:
+            raise BadParameter("cannot be given together with --stay", param_hint="--cluster")
+        show_cluster(keep)
+        return
     from broker.cli.demo import demo as show
 
     show(stay, keep)
@@ -134,9 +148,10 @@ def _submitted(
     desk: Desk, intake: Any, file: str, party: str | None, actor: str, json: bool
 ) -> bool:
     try:
+        intake.pressure.measure()
         body = _read(file, desk.settings.max_message)
         receipt = intake.accept(body, party or _author(desk, body), _VIA, actor)
-    except (Refusal, UnknownAuthor, Unreadable) as error:
+    except (Overloaded, Refusal, UnknownAuthor, Unreadable) as error:
         _refused(file, error, json)
         return False
     _accepted(file, receipt, json)

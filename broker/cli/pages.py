@@ -34,12 +34,17 @@ _NEXT = {
     "`xoev-broker explain FILE` shows the conversion.",
     "UnknownCode": "Add the code to the code list of the adapter, if the procedure knows it.",
     "Refused": "Look into the procedure; the text names what it said.",
+    "Overloaded": "Nothing is lost: the sender tries again. `xoev-broker status` says whether the "
+    "disk is full or too much waits.",
+    "TooFast": "The sender sends more slowly, or `rate` of its party is raised.",
     "Exhausted": "Nothing was accepted or lost; the process starts anew, send it again.",
     "SchemaMissing": "The message is held. Install the bundle; it then goes on by itself.",
     "DeliveryUnclear": "The message is unclear. Look into the procedure, then "
     "`xoev-broker settle ID --delivered` or `xoev-broker replay ID --again`.",
     "ReplyError": "The reply is a dead letter. Look at it with `xoev-broker trace`, then replay or "
     "close it.",
+    "StoreAway": "HTTP answers 503 with Retry-After, other senders keep their message; the broker "
+    "goes on by itself once the database is back. Nothing accepted is lost.",
     "StoreError": "Intake stops and the process exits; nothing was accepted that is not on disk. "
     "Check disk and permissions, then start it again.",
     "Unsealed": "Nothing is lost: the sender tries again. The log of the broker says what prevents "

@@ -101,9 +101,9 @@ class Job:
     """A leased delivery with what is needed to work on it.
 
     `payload` is the converted form where `ready`, else the original. `doubt` says that an earlier
-    attempt was cut off after its mark, so that the channel must be asked first. `alone` marks a
-    delivery that was in hand when the process died; `ordered` one whose end lets the next of its
-    case go.
+    attempt was cut off after its mark, so that the channel must be asked first; `copied` that a
+    lost store may have made it. `alone` marks a delivery that was in hand when the process died;
+    `ordered` one whose end lets the next of its case go.
     """
 
     id: str
@@ -122,6 +122,7 @@ class Job:
     reference: str
     attempts: int
     doubt: bool = False
+    copied: bool = False
     alone: bool = False
     ordered: bool = False
     reason: str = ""
@@ -276,9 +277,7 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class Voided:
-    """A lease of an earlier start: which message, whether it is now dead as poison, how many
-    attempts.
-    """
+    """A lease of an earlier start: its message, whether that is dead as poison now, attempts."""
 
     message: str
     poison: bool

@@ -110,5 +110,10 @@ class Custody(Protocol):
     def keys(self, after: str, limit: int, refused: bool) -> list[Wrapped]:
         """Wrapped keys of messages (or of what was refused) in the order of ids."""
 
+    def distrust(self) -> Future[int]:
+        """Let every delivery that has not ended be asked for before it is sent: this is a copy,
+        and a later state of it, now lost, may have sent them. Return how many there are.
+        """
+
     def rewrap(self, items: Sequence[Wrapped]) -> Future[None]:
         """Replace wrapped keys where they are still what they were."""

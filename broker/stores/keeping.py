@@ -42,6 +42,8 @@ from broker.stores.tables import (
 from broker.stores.writer import Batch, Writer
 from broker.stores.writing import envelope_of, envelope_text, insert_entries
 
+#: In `deliveries.sending`: a state of the store that is lost may have sent it.
+COPIED = 2
 _m, _d = messages.c, deliveries.c
 _ENDED = [state.value for state in State if state.terminal]
 #: An answer is protected with its request, also one that came after the hold.
@@ -149,6 +151,10 @@ class Keeping:
         with self._read() as connection:
             found = connection.execute(query.order_by(table.c.id).limit(limit))
             return [Wrapped(row[0], bytes(row[1]), refused=refused) for row in found]
+
+    def distrust(self) -> Future[int]:
+        """Let every delivery that has not ended be asked for before it is sent."""
+        return self._writer.submit(_DISTRUST, None)
 
     def rewrap(self, items: Sequence[Wrapped]) -> Future[None]:
         """Replace wrapped keys where they are still what they were."""
@@ -319,8 +325,14 @@ def _rewrap(connection: Connection, items: Sequence[Sequence[Wrapped]]) -> list[
     return [None] * len(items)
 
 
+def _distrust(connection: Connection, items: Sequence[None]) -> list[int]:
+    doubted = update(deliveries).where(_d.state.not_in(_ENDED)).values(sending=COPIED)
+    return [connection.execute(doubted).rowcount] * len(items)
+
+
 _ERASE = Batch("erase", _erase)
 _HOLD = Batch("hold", _hold)
 _UNHOLD = Batch("unhold", _unhold)
 _RAN = Batch("ran", _ran)
+_DISTRUST = Batch("distrust", _distrust)
 _REWRAP = Batch("rewrap", _rewrap)

@@ -95,5 +95,8 @@ class Lookout(Protocol[Line_contra]):
     def lateness(self) -> list[Lateness]:
         """How many requests are late, by route."""
 
+    def slack(self) -> int:
+        """Bytes that the store has on its disk already and can use again, as far as it knows."""
+
     def depths(self) -> Mapping[str, int]:
         """How many messages wait or are worked on, by route."""

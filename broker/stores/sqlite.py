@@ -80,6 +80,15 @@ class SqliteStore(SqlStore):
             raise StoreError(f"the log of the store cannot be written back: {error}") from error
         return not busy
 
+    def slack(self) -> int:
+        """Bytes of pages that hold nothing any more: the file does not shrink."""
+        with self._read() as connection:
+            pages, size = (
+                int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+                for name in ("freelist_count", "page_size")
+            )
+        return pages * size
+
     def close(self) -> None:
         """Finish what was submitted and close."""
         self._watch.close()

@@ -89,6 +89,10 @@ class Watching:
             found = connection.execute(query)
             return [Lateness(row[0], row[1], row[2], moment(row[3])) for row in found]
 
+    def slack(self) -> int:
+        """Bytes that the store can use again; a server keeps to itself how many these are."""
+        return 0
+
     def depths(self) -> Mapping[str, int]:
         """How many messages wait or are worked on, by route."""
         counts: dict[str, int] = {}

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from broker.errors import BrokerError, StoreAway, Unsealed
+from broker.errors import BrokerError, Overloaded, StoreAway, Unsealed
 from broker.intake import Intake
 from broker.logs import get
 from broker.pipeline import Broker
@@ -48,12 +48,12 @@ def application(
     """
     options = options or Options()
     limits = limits or options.limits
-    surface = Surface(broker, options)
+    surface = Surface(broker, options, intake.pressure)
     gate = gate or Gate(limits)
     gate.limits = limits
     messages, health = (
         Messages(broker, intake, wake, limits),
-        Health(broker.store, gate, intake.guard),
+        Health(broker.store, gate, intake.ready),
     )
     paths: Mapping[str, Endpoint] = {
         "/v1/messages": Endpoint(gate, {"POST": messages.post}),
@@ -140,6 +140,8 @@ class Endpoint:
         self._gate.enter()
         try:
             return await handler(request)
+        except Overloaded as error:
+            raise Problem.of(error) from None
         finally:
             self._gate.leave()
 

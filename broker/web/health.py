@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from broker.errors import StoreAway, StoreError, Unsealed
+from broker.errors import Overloaded, StoreAway, StoreError, Unsealed
 from broker.stores.contract import Store
 from broker.web.problem import Problem
 from broker.web.reply import Reply, answer
@@ -32,7 +32,7 @@ class Health:
         try:
             self._guard()
             await asyncio.to_thread(self._store.due)
-        except Unsealed as error:
+        except (Overloaded, Unsealed) as error:
             raise Problem("unavailable", str(error)) from None
         except StoreAway:
             raise Problem("unavailable", "the store is away for now") from None

@@ -56,6 +56,7 @@ class Messages:
     async def post(self, request: Request) -> Reply:
         """Accept one message; the positive answer comes after the commit."""
         party = self._party(request)
+        self._intake.pressure.admit(party)
         _check_form(request)
         try:
             body = await request.body()

@@ -79,15 +79,15 @@ def _paths() -> Node:
 
 def _post() -> Node:
     kinds = ("not-xml", "forbidden", "token", "not-allowed", "slow", "conflict", "too-large",
-             "media-type", *_BUSY)  # fmt: skip
+             "media-type", "too-fast", "no-room", *_BUSY)  # fmt: skip
     return {
         "operationId": "send",
         "summary": "Send one XÖV message.",
         "description": (
             "A positive answer is given after the message is on disk. The same message may be "
             "sent again: the answer is then the receipt of the first time. Where there is no "
-            "answer, or 408 or 503, send it again. What is wrong with an accepted message comes "
-            "over the return channel."
+            "answer, or 408, 429 or 503, send it again. What is wrong with an accepted message "
+            "comes over the return channel."
         ),
         "requestBody": {
             "required": True,
@@ -157,7 +157,7 @@ def _problems(kinds: tuple[str, ...]) -> Node:
 
 
 def _headers(status: str) -> Node:
-    names = {"401": "WWW-Authenticate", "405": "Allow", "503": "Retry-After"}
+    names = {"401": "WWW-Authenticate", "405": "Allow", "429": "Retry-After", "503": "Retry-After"}
     name = names.get(status)
     return {"headers": {name: {"schema": {"type": "string"}}}} if name else {}
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from broker.errors import Overloaded, TooFast
 from broker.web.reply import Header, Reply
 
 TYPE = b"application/problem+json"
@@ -37,8 +38,10 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
         "conflict": Kind(409, "Id used with other bytes", "Kennung mit anderem Inhalt benutzt"),
         "too-large": Kind(413, "Message too large", "Nachricht zu groß"),
         "media-type": Kind(415, "Media type not taken", "Medientyp nicht zugelassen"),
+        "too-fast": Kind(429, "More messages than agreed", "Mehr Nachrichten als vereinbart"),
         "failed": Kind(500, "Error in the broker", "Fehler im Broker"),
         "busy": Kind(503, "Too busy, come back later", "Überlastet, später wiederkommen"),
+        "no-room": Kind(503, "No room for more now", "Derzeit kein Platz für weitere"),
         "unavailable": Kind(503, "Takes nothing now, come back later", "Nimmt derzeit nichts an"),
     }
 )
@@ -52,11 +55,21 @@ class Problem(Exception):
     """
 
     def __init__(
-        self, kind: str, detail: str = "", reason: str = "", headers: tuple[Header, ...] = ()
-    ) -> None:
-        """Take the kind, the detail, the XÖV reason code if there is one, and further headers."""
+        self, kind: str, detail: str = "", reason: str = "", headers: tuple[Header, ...] = (),
+        later: int = LATER,
+    ) -> None:  # fmt: skip
+        """Take the kind, the detail, the XÖV reason code if there is one, further headers, and for
+        429 and 503 the seconds after which to come back.
+        """
         super().__init__(kind)
+        self.later = later
         self.kind, self.detail, self.reason, self.headers = kind, detail, reason, headers
+
+    @classmethod
+    def of(cls, error: Overloaded) -> Problem:
+        """Return the problem of whoever comes while there is no room."""
+        kind = "too-fast" if isinstance(error, TooFast) else "no-room"
+        return cls(kind, str(error), later=error.seconds)
 
     def reply(self) -> Reply:
         """Return the document."""
@@ -72,6 +85,6 @@ class Problem(Exception):
         given = {name: value for name, value in fields.items() if value != ""}
         text = json.dumps(given, ensure_ascii=False)
         headers = self.headers
-        if kind.status == 503:
-            headers = (*headers, (b"retry-after", b"%d" % LATER))
+        if kind.status in (429, 503):
+            headers = (*headers, (b"retry-after", b"%d" % self.later))
         return Reply(kind.status, text.encode(), TYPE, headers)

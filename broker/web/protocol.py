@@ -40,6 +40,7 @@ class Protocol(HttpToolsProtocol):
         """Take what uvicorn gives."""
         super().__init__(*args, **options)
         self._head = 0
+        self._frame = 0
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -55,9 +56,13 @@ class Protocol(HttpToolsProtocol):
             self._arm()
 
     def data_received(self, data: bytes) -> None:
-        """Count what belongs to an unfinished head."""
+        """Count what belongs to an unfinished head, and what a body has besides its bytes."""
+        self._frame += len(data)
         super().data_received(data)
-        if self._busy() or self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if self._busy():
+            self._check_frame()
             return
         self._head += len(data)
         if self._head > HEAD_BYTES:
@@ -68,8 +73,13 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Stop the clock of the head."""
         self._disarm()
-        self._head = 0
+        self._head = self._frame = 0
         super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Begin to count anew: these bytes are counted by whoever reads them."""
+        self._frame = 0
+        super().on_body(body)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop the clock."""
@@ -81,6 +91,11 @@ class Protocol(HttpToolsProtocol):
         shown = secured.getpeercert(binary_form=True) if secured else None
         if shown:
             self.app_state = {**self.app_state, CERTIFICATE: hashlib.sha256(shown).hexdigest()}
+
+    def _check_frame(self) -> None:
+        # Trailers and extensions of chunks are no part of any body, and would be kept for ever.
+        if self._frame > HEAD_BYTES:
+            self._close(b"" if self.cycle.response_started else _LARGE)
 
     def _busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

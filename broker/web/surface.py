@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from broker.journal.entry import stamp
 from broker.journal.standing import standing
 from broker.message import Direction, State
 from broker.metrics import Meter
 from broker.pipeline import Broker
+from broker.pressure import Pressure
 from broker.settings import Settings
 from broker.web.metrics import Metrics
 from broker.web.problem import Problem
@@ -41,9 +43,10 @@ class Options:
 class Surface:
     """Answers staff where there is any; without, figures are open and the state is not shown."""
 
-    def __init__(self, broker: Broker, options: Options) -> None:
-        """Take the broker that is shown."""
+    def __init__(self, broker: Broker, options: Options, pressure: Pressure) -> None:
+        """Take the broker that is shown, and what says whether it takes more."""
         self._broker = broker
+        self._pressure = pressure
         self._staff = options.staff
         self._metrics = Metrics(broker, options.settings, options.meter)
         self._file = options.settings.security_txt if options.settings else None
@@ -55,12 +58,14 @@ class Surface:
         return await self._metrics.show(request)
 
     async def status(self, request: Request) -> Reply:
-        """Return how many messages are in each state, what is paused, and the seal."""
+        """Return how many messages are in each state, what is paused, late or a cause for an alert,
+        whether more is taken, and the seal.
+        """
         if not self._staff.known:
             text = "no staff is set up (XOEV_BROKER_STAFF_FILE); see xoev-broker status"
             raise Problem("not-found", text)
         self._staff.person(request, Role.OPERATOR, Role.AUDITOR, Role.ADMINISTRATOR)
-        return answer(200, await asyncio.to_thread(_standing, self._broker))
+        return answer(200, await asyncio.to_thread(_standing, self._broker, self._pressure))
 
     async def security(self, _request: Request) -> Reply:
         """Return the file that says whom to tell of a weakness (RFC 9116)."""
@@ -78,7 +83,7 @@ def _text(file: Path) -> bytes | None:
         return None
 
 
-def _standing(broker: Broker) -> Mapping[str, Any]:
+def _standing(broker: Broker, pressure: Pressure) -> Mapping[str, Any]:
     store = broker.store
     counts = store.counts()
     return {
@@ -93,4 +98,14 @@ def _standing(broker: Broker) -> Mapping[str, Any]:
         "oldest_waiting": counts.oldest.isoformat() if counts.oldest else None,
         "paused": [pause.route for pause in store.pauses()],
         "journal": standing(store).record(),
+        "pressure": pressure.reading.record(),
+        "late": [
+            {"route": one.route, "kind": one.kind, "count": one.count, "since": stamp(one.since)}
+            for one in store.lateness()
+        ],
+        "alerts": [
+            {"cause": one.cause, "since": stamp(one.since), "facts": dict(one.facts)}
+            for one in store.alarms()
+            if one.over is None
+        ],
     }

@@ -169,3 +169,7 @@ def test_depth_counts_what_waits_and_what_is_worked_on(store: Store) -> None:
     assert store.depths() == {"bau": 2, "gewerbe": 1}
     deliver(store)
     assert sum(store.depths().values()) == 1
+
+
+def test_a_store_says_what_it_can_use_again(store: Store) -> None:
+    assert store.slack() >= 0
