@@ -13,10 +13,13 @@ STAMP  := $(VENV)/.stamp
 WORKERS ?= 2
 PYTEST := $(PY) -m pytest -n $(WORKERS)
 CODE   := broker tests adapters tools $(wildcard benchmarks)
+# How long `make soak` and `make fuzz` last, and what its troubles follow from.
+MINUTES ?= 20
+SEED    ?= 1
 # How many nodes of RabbitMQ `make servers` starts.
 NODES  ?= 1
 
-.PHONY: help setup demo run servers servers-packages test test-all check lock bench docs release audit clean
+.PHONY: attacks fuzz help setup demo demo-cluster run servers servers-packages test test-all check lock bench soak docs release audit clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 25
@@ -45,6 +48,9 @@ $(STAMP): requirements.lock pyproject.toml
 
 demo: setup ## three cities on one machine: applications in, answers back (about 20 s)
 	@$(BROKER) demo
+
+demo-cluster: setup servers-packages ## the same on PostgreSQL, 3 RabbitMQ nodes, 3 workers; kills one of each
+	@$(BROKER) demo --cluster
 
 run: setup ## leave the broker of the demo running in the foreground
 	@$(BROKER) demo --stay
@@ -75,11 +81,20 @@ lock: setup ## choose versions anew, with hashes, for every platform
 	@if grep -nE '://' requirements.lock; then echo "requirements.lock names a host" >&2; exit 1; fi
 	@$(MAKE) --no-print-directory setup
 
+attacks: setup servers-packages ## the attack suite alone, with its table of times and memory
+	@$(PYTEST) -q tests/attacks
+
+fuzz: setup ## other examples than the tests try, for MINUTES=20
+	@$(PY) -m tests.attacks.fuzz $(MINUTES)
+
 bench: setup ## the product against the limits of its parts, in one run
 	@$(PY) -m benchmarks
 
 docs: setup ## write docs/reference/ anew from the code
 	@$(BROKER) docs
+
+soak: setup ## mixed load, faults and kills for MINUTES=20 from SEED=1, then all sums
+	@$(PY) -m tests.soak --minutes $(MINUTES) --seed $(SEED)
 
 release: setup ## wheel, source, SBOM, checksums, signature in dist/ (KEY=… or UNSIGNED=1)
 	@rm -rf dist

@@ -10,7 +10,12 @@ import pytest
 from broker import logs
 from tests import needs
 
-pytest_plugins = ("tests.servers.postgres", "tests.servers.rabbitmq", "tests.servers.queues")
+pytest_plugins = (
+    "tests.servers.postgres",
+    "tests.servers.rabbitmq",
+    "tests.servers.queues",
+    "tests.faults.table",
+)
 
 
 @pytest.fixture(autouse=True)

@@ -52,6 +52,7 @@ class Script:
     sent: dict[str, list[Prepared]] = field(default_factory=dict)
     found: Found = Found.UNKNOWN
     repeats: bool = False
+    asks: bool = False
     asked: list[str] = field(default_factory=list)
     incoming: deque[Incoming] = field(default_factory=deque)
     settled: list[tuple[str, Verdict]] = field(default_factory=list)
@@ -68,6 +69,7 @@ class Script:
             kind = "fake"
             fields = (Field("replies", "text", "where replies are found"),)
             repeats = script.repeats
+            asks = script.asks
 
             def send(self, prepared: Prepared, mark: Mark) -> Sent:
                 steps = script.steps.get(self.name)

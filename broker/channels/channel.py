@@ -144,6 +144,11 @@ class Channel(ABC):
         """Ask whether a key arrived; called after a crash between mark and outcome."""
         return Found.UNKNOWN
 
+    @property
+    def asks(self) -> bool:
+        """Whether `find` knows a key by the other side alone, also where no mark was made here."""
+        return False
+
     def receive(self) -> Iterable[Incoming]:
         """Look once for messages or replies; return at most a bounded batch, do not wait."""
         return ()

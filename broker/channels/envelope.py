@@ -10,6 +10,8 @@ from lxml import etree
 
 from broker.channels.wsdl import SOAP_11, SOAP_12
 
+#: Each element has at most two; a million elements would take 100 times their size in memory.
+_MOST = 200_000
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]{0,63}")
 
 
@@ -30,7 +32,12 @@ class Fault:
 
 
 def read(data: bytes) -> etree._Element:
-    """Parse XML without DTD, entities or network; raise ValueError, without any of its text."""
+    """Parse XML without DTD, entities or network, and of bounded size.
+
+    Raises ValueError, without any of its text.
+    """
+    if data.count(b"<") > _MOST:
+        raise ValueError(f"it has more than {_MOST // 2} elements")
     parser = etree.XMLParser(
         resolve_entities=False,
         no_network=True,

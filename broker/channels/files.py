@@ -69,10 +69,16 @@ def read(path: Path, limit: int) -> bytes:
 
 
 def below(folder: Path, name: str) -> Path:
-    """Return a folder of ours below a folder that exists; make it at the first use."""
+    """Return a folder of ours below a folder that exists; make it at the first use.
+
+    Raises Unreachable where something else has its name: whoever may write into the folder could
+    else lead files to wherever a link points.
+    """
     path = folder / name
     with suppress(FileExistsError):
         path.mkdir(mode=0o770)
+    if not stat.S_ISDIR(path.lstat().st_mode):
+        raise Unreachable(f"{path}: this must be a folder of the broker; move what is there away")
     return path
 
 

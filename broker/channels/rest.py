@@ -74,7 +74,7 @@ class Rest(Channel):
         Where the answer of the send is a reply, knowing that it arrived is not enough: the reply
         would be lost. Then nobody is asked, and the send is repeated or left to a person.
         """
-        if not self.values.get("ask") or self.values.get("reply") == "body":
+        if not self.asks:
             return Found.UNKNOWN
         try:
             answer = self._wire.call(
@@ -83,6 +83,11 @@ class Rest(Channel):
         except (Unreachable, DeliveryUnclear):
             return Found.UNKNOWN
         return {200: Found.THERE, 404: Found.NOT_THERE}.get(answer.status, Found.UNKNOWN)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it has an address for that, and no answer of the send would be lost."""
+        return bool(self.values.get("ask")) and self.values.get("reply") != "body"
 
     def probe(self) -> str:
         """Connect without sending anything."""

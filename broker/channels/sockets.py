@@ -21,7 +21,8 @@ CHUNK = 65536
 
 
 class Call:
-    """One request on its way: how long it may take, and whether anything of it has left.
+    """One request on its way: how long it may take, whether anything of it has left, and whether
+    anything was heard since.
 
     `mark` is called right before the first byte, when connection and TLS handshake stand.
     """
@@ -29,13 +30,15 @@ class Call:
     def __init__(self, deadline: Deadline, mark: Callable[[], None] | None = None) -> None:
         """Nothing has left yet."""
         self.deadline = deadline
-        self.sent = False
+        self.sent = self.heard = False
         self._mark = mark
 
     def leave(self) -> None:
         """Note that the first byte is about to leave."""
         if not self.sent and self._mark is not None:
             self._mark()
+            # The store may have been away for longer than this call may take: then nothing leaves.
+            self.deadline.left()
         self.sent = True
 
 
@@ -55,7 +58,9 @@ class Stream(NetworkStream):
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         """Read what has come; a slow drip cannot outlive the deadline."""
-        return self._stream.read(max_bytes, self._calls.now.deadline.left())
+        call = self._calls.now
+        call.heard = call.heard or call.sent
+        return self._stream.read(max_bytes, call.deadline.left())
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         """Write all, in pieces, so that a slow reader cannot outlive the deadline."""

@@ -111,6 +111,11 @@ class Table(Channel):
         return Found.THERE if there else Found.NOT_THERE
 
     @property
+    def asks(self) -> bool:
+        """The ledger knows every key."""
+        return True
+
+    @property
     def receives(self) -> bool:
         """Whether a table of replies is polled."""
         return bool(self._replies)

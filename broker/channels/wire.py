@@ -189,6 +189,9 @@ class Wire:
         calls.now = call
         response = pool.handle_request(request)
         try:
+            if not call.heard:
+                # Two answers to the last request: the second would now be taken for this one's.
+                raise self.doubt("an answer was there before the request")
             headers = {
                 key.decode("latin-1").lower(): value.decode("latin-1")
                 for key, value in response.headers

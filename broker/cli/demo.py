@@ -37,6 +37,7 @@ PACE = {"poll": "0.2s", "listen": "127.0.0.1:0", "log_format": "console"}
 WOLFSBURG = 8018
 #: Nothing is wider.
 WIDTH = 100
+COLUMNS = ("message", "city", "by", "ended", "file number", "answers", "ms")
 
 
 class DemoFailed(BrokerError):
@@ -50,13 +51,20 @@ def demo(stay: bool = False, keep: Path | None = None) -> None:
     the folder for everything the demo writes, by default a new one below the temporary folder.
     Raises DemoFailed with everything that is not as it must be.
     """
-    root = _root()
+    root = checkout()
+    with ending():
+        if stay:
+            _stay(root)
+        else:
+            _show(root, keep or Path(tempfile.mkdtemp(prefix="xoev-broker-demo-")))
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Let Ctrl-C, SIGTERM and a closed terminal end a demo in order."""
     try:
         with _signals():
-            if stay:
-                _stay(root)
-            else:
-                _show(root, keep or Path(tempfile.mkdtemp(prefix="xoev-broker-demo-")))
+            yield
     except KeyboardInterrupt:
         complain("stopped")
         raise Exit(130) from None
@@ -64,16 +72,22 @@ def demo(stay: bool = False, keep: Path | None = None) -> None:
         raise DemoFailed(f"{error.strerror}: {error.filename or 'the demo'}") from error
 
 
-def _show(root: Path, folder: Path) -> None:
+def fresh(folder: Path) -> Path:
+    """Return the whole path of a folder in which no demo has been. Raises BrokerError."""
     folder = folder.resolve()
     if (folder / "state").exists():
         raise BrokerError(f"{folder} holds an earlier demo; name another folder or remove it")
+    return folder
+
+
+def _show(root: Path, folder: Path) -> None:
+    folder = fresh(folder)
     started = time.monotonic()
     with ExitStack() as stack:
         town = Town(folder, root / "adapters")
         town.start()
         stack.callback(town.stop)
-        environ = _environment(root, folder, town)
+        environ = environment(root, folder, town)
         child = Child(root, environ, folder / "broker.log")
         stack.callback(child.stop)
         say(f"broker and three cities, all in {folder}")
@@ -89,7 +103,7 @@ def _play(root: Path, town: Town, child: Child, environ: Mapping[str, str]) -> N
     from broker.app import load_standards, open_store
 
     settings = Settings.load({k: v for k, v in environ.items() if k.startswith(PREFIX)})
-    store = open_store(settings, _ignored)
+    store = open_store(settings, ignored)
     portal = Portal(child.port, town.token(), town.inbox, town.answers)
     try:
         every = parts(root / "adapters", now())
@@ -98,8 +112,9 @@ def _play(root: Path, town: Town, child: Child, environ: Mapping[str, str]) -> N
             seen = _wait(every, posted, store, portal, (town, child, shown))
         wrong = list(faults(seen, store, town.effects()))
         wrong += invalid(seen, load_standards(settings))
-        wrong += _strays(town)
-        _report(seen, [*_commands(seen, environ), *_proof(seen, root, town, environ)])
+        wrong += strays(town)
+        report(COLUMNS, [_row(one) for one in seen],
+               [*told(seen, environ), *proven(seen, root, town, environ)])  # fmt: skip
     finally:
         portal.close()
         store.close()
@@ -118,7 +133,7 @@ def _send(
         if part.by is By.COMMAND:
             file = town.folder / f"{part.uuid}.xml"
             file.write_bytes(part.body)
-            running.append(_start(("submit", str(file), "--party", "bauportal"), environ))
+            running.append(launched(("submit", str(file), "--party", "bauportal"), environ))
     for number, part in enumerate(every):
         if part.by is By.FOLDER:
             portal.drop(f"{part.uuid}.xml", part.body)
@@ -126,7 +141,7 @@ def _send(
             posted[number] = portal.post(part.body)
         shown.sent(number + 1)
     for process in running:
-        text = _finished(process)
+        text = finished(process)
         if process.returncode:
             raise DemoFailed(f"xoev-broker submit failed:\n{text}")
     return posted
@@ -146,7 +161,7 @@ def _wait(
         child.alive()
         seen = look(every, posted, store, portal.answers(), town.effects())
         shown.ended(sum(one.ended for one in seen), sum(len(one.answers) for one in seen))
-        if all(one.ended for one in seen) and _is_quiet(store):
+        if all(one.ended for one in seen) and is_quiet(store):
             return seen
         if time.monotonic() > end:
             wrong = [text for one in seen if not one.ended for text in one.told()]
@@ -154,12 +169,14 @@ def _wait(
         time.sleep(0.05)
 
 
-def _is_quiet(store: Store) -> bool:
+def is_quiet(store: Store) -> bool:
+    """Whether nothing waits or is being worked on."""
     states = store.counts().states.values()
     return not any(by.get(State.WAITING, 0) + by.get(State.WORKING, 0) for by in states)
 
 
-def _strays(town: Town) -> Iterator[str]:
+def strays(town: Town) -> Iterator[str]:
+    """Yield what lies where it must not."""
     if any(town.productive.iterdir()):
         yield "a test message arrived at the productive procedure"
     for folder in ("rejected", ".taken"):
@@ -167,57 +184,73 @@ def _strays(town: Town) -> Iterator[str]:
             yield f"{town.inbox / folder} is not empty"
 
 
-def _commands(seen: Sequence[Seen], environ: Mapping[str, str]) -> list[tuple[str, str]]:
+def told(seen: Sequence[Seen], environ: Mapping[str, str]) -> list[tuple[str, str]]:
     """Return what `trace` says about a granted application, and what `status` says."""
     id = next(one.row.id for one in seen if one.row and len(one.answers) > 1)
     lines = [("trace", id), ("status",)]
-    running = [_start(words, environ) for words in lines]
-    texts = [_finished(process) for process in running]
+    running = [launched(words, environ) for words in lines]
+    texts = [finished(process) for process in running]
     return [(" ".join(words), text) for words, text in zip(lines, texts, strict=True)]
 
 
-def _proof(
+def proven(
     seen: Sequence[Seen], root: Path, town: Town, environ: Mapping[str, str]
 ) -> list[tuple[str, str]]:
     """Return what `evidence` says about a granted application, and what checks it without us."""
     id = next(one.row.id for one in seen if one.row and len(one.answers) > 1)
     file = str(town.folder / "evidence.zip")
     words = ("evidence", id, "--output", file, "--reason", "demo")
-    told = _finished(_start(words, environ))
+    said = finished(launched(words, environ))
     program = [sys.executable, "-I", str(root / "tools/verify_evidence.py"), file]
     ran = subprocess.run(program, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     if ran.returncode:
-        raise DemoFailed(f"the evidence does not hold:\n{told}{ran.stdout}{ran.stderr}")
+        raise DemoFailed(f"the evidence does not hold:\n{said}{ran.stdout}{ran.stderr}")
     verdict = ran.stdout.strip().rpartition("\n")[2]
-    return [(" ".join(words), f"{told.splitlines()[0]}\n{verdict}")]
+    return [(" ".join(words), f"{said.splitlines()[0]}\n{verdict}")]
 
 
-def _report(seen: Sequence[Seen], commands: Sequence[tuple[str, str]]) -> None:
-    columns = ("message", "city", "by", "ended", "file number", "answers", "ms")
-    table(columns, [_row(one) for one in seen])
+def report(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    commands: Sequence[tuple[str, str]],
+) -> None:
+    """Print what became of the messages, and what commands say of it."""
+    table(columns, rows)
     for words, text in commands:
         say(f"\n$ xoev-broker {words}")
         for line in text.strip().splitlines():
-            say(_folded(line))
+            say(folded(line))
     say()
 
 
-def _folded(line: str) -> str:
+def folded(line: str) -> str:
+    """Return a line in the width of the demo, its rest set in."""
     if len(line) <= WIDTH:
         return line
     return textwrap.fill(line, WIDTH, subsequent_indent=" " * 39, break_on_hyphens=False)
 
 
+def end_of(one: Seen) -> str:
+    """Say where a message ended, and why."""
+    if isinstance(one.part.end, End) or one.row is None:
+        return f"{one.part.end.value} {one.posted.reason if one.posted else ''}".strip()
+    return f"{one.row.state.value} {one.row.reason}".strip()
+
+
+def spent(one: Seen) -> float:
+    """Return the milliseconds from receipt to end; 0 where nothing was taken over."""
+    if isinstance(one.part.end, End) or one.row is None:
+        return 0
+    return (one.row.changed - one.row.received).total_seconds() * 1000
+
+
 def _row(one: Seen) -> tuple[str, ...]:
     part, row = one.part, one.row
+    first = (part.title, part.city.title(), part.by.value, end_of(one))
     if isinstance(part.end, End) or row is None:
-        reason = one.posted.reason if one.posted else ""
-        end = f"{part.end.value} {reason}".strip()
-        return (part.title, part.city.title(), part.by.value, end, "", "", "")
+        return (*first, "", "", "")
     answers = " ".join(answer.kind for answer in one.answers)
-    spent = (row.changed - row.received).total_seconds() * 1000
-    end = f"{row.state.value} {row.reason}".strip()
-    return (part.title, part.city.title(), part.by.value, end, row.number, answers, f"{spent:.0f}")
+    return (*first, row.number, answers, f"{spent(one):.0f}")
 
 
 def _further(folder: Path) -> None:
@@ -280,7 +313,7 @@ Broker and three cities are running; Ctrl-C ends them. In another terminal, send
 """)
 
 
-def _environment(root: Path, folder: Path, town: Town) -> dict[str, str]:
+def environment(root: Path, folder: Path, town: Town) -> dict[str, str]:
     """Return all variables of the demo's broker: nothing of the user's own settings."""
     own = {"state": folder / "state", "routes": root / "routes.yaml",
            "adapters": root / "adapters", "schemas": root / "schemas/xoev", **PACE}  # fmt: skip
@@ -289,7 +322,8 @@ def _environment(root: Path, folder: Path, town: Town) -> dict[str, str]:
     return {**kept, **ours, **town.environment}
 
 
-def _start(words: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[str]:
+def launched(words: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen[str]:
+    """Start a command of ours."""
     return subprocess.Popen(  # noqa: S603 - our own command
         command(*words),
         env=dict(environ),
@@ -300,7 +334,8 @@ def _start(words: Sequence[str], environ: Mapping[str, str]) -> subprocess.Popen
     )
 
 
-def _finished(process: subprocess.Popen[str]) -> str:
+def finished(process: subprocess.Popen[str]) -> str:
+    """Wait for its end and return all that it said. Raises DemoFailed if it does not end."""
     try:
         return process.communicate(timeout=DEADLINE)[0]
     except subprocess.TimeoutExpired as error:
@@ -308,7 +343,7 @@ def _finished(process: subprocess.Popen[str]) -> str:
         raise DemoFailed(f"a command did not end within {DEADLINE:g} s") from error
 
 
-def _root() -> Path:
+def checkout() -> Path:
     """Return the checkout that this program runs from."""
     root = Path(__file__).resolve().parents[2]
     if not (root / "routes.yaml").is_file():
@@ -341,5 +376,5 @@ def _signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _ignored(_error: BrokerError) -> None:
+def ignored(_error: BrokerError) -> None:
     """The step that meets the error ends with it anyway."""

@@ -15,7 +15,7 @@ from typing import IO
 from broker.errors import BrokerError, Unreachable
 
 _START = "import sys; from broker.cli import main; sys.exit(main())"
-_LISTENS = re.compile(r"http://127\.0\.0\.1:(\d+)")
+_READY = re.compile(r"listens on http://127\.0\.0\.1:(\d+)|runs without HTTP")
 
 
 def command(*words: str) -> list[str]:
@@ -26,20 +26,31 @@ def command(*words: str) -> list[str]:
 class Child:
     """`xoev-broker run`, from its start to its end."""
 
-    def __init__(self, folder: Path, environ: Mapping[str, str], log: Path | None = None) -> None:
-        """Take the working folder, all variables, and the file of its log (None: our stderr)."""
+    def __init__(
+        self, folder: Path, environ: Mapping[str, str], log: Path | None = None, role: str = "all"
+    ) -> None:
+        """Take the working folder, all variables, the file of its log (None: our stderr), and what
+        it does.
+        """
         self._folder = folder
+        self._role = role
         self._environ = environ
         self._log = log
         self._said: queue.Queue[str | None] = queue.Queue()
         self._process: subprocess.Popen[str] | None = None
         self.port = 0
 
+    @property
+    def pid(self) -> int:
+        """The process id; 0 before its first start."""
+        return self._process.pid if self._process else 0
+
     def start(self, seconds: float = 30) -> None:
-        """Start it; returns once it listens. Raises Unreachable with the end of its log."""
+        """Start it; returns once it is ready. Raises Unreachable with the end of its log."""
+        self._said = queue.Queue()
         with open(self._log or os.devnull, "a", encoding="utf-8") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own command
-                command("run"),
+                command("run", "--role", self._role),
                 cwd=self._folder,
                 env=dict(self._environ),
                 stdin=subprocess.DEVNULL,
@@ -49,16 +60,16 @@ class Child:
                 start_new_session=True,  # Ctrl-C is for us, we end it in order
             )
         assert self._process.stdout is not None
-        Thread(target=self._listen, args=(self._process.stdout,), daemon=True).start()
+        Thread(target=self._listen, args=(self._process.stdout, self._said), daemon=True).start()
         try:
             line = self._said.get(timeout=seconds)
         except queue.Empty:
             line = None
-        found = _LISTENS.search(line or "")
+        found = _READY.search(line or "")
         if found is None:
             self.stop()
             raise Unreachable(f"the broker did not start{self._last_words()}")
-        self.port = int(found[1])
+        self.port = int(found[1] or 0)
 
     def wait(self) -> int:
         """Wait until it ends by itself; return its exit code."""
@@ -69,22 +80,28 @@ class Child:
         if self._process is not None and self._process.poll() is not None:
             raise BrokerError(f"the broker ended by itself{self._last_words()}")
 
-    def stop(self, seconds: float = 30) -> None:
-        """End it in order; by force only if it does not."""
-        if self._process is None:
-            return
-        self._process.terminate()
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
+    def kill(self) -> None:
+        """Kill it at once."""
+        if self._process is not None:
             self._process.kill()
             self._process.wait()
 
-    def _listen(self, stream: IO[str]) -> None:
+    def stop(self, seconds: float = 30) -> int:
+        """End it in order, by force only if it does not; return its exit code."""
+        if self._process is None:
+            return 0
+        self._process.terminate()
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _listen(self, stream: IO[str], said: queue.Queue[str | None]) -> None:
         with stream:
             for line in stream:
-                self._said.put(line)
-        self._said.put(None)
+                said.put(line)
+        said.put(None)
 
     def _last_words(self) -> str:
         if self._log is None:

@@ -121,12 +121,8 @@ class Node:
         self._daemon.ready(self.answers, SECONDS)
 
     def founded(self) -> bool:
-        """Say whether it has its tables: from then on others can join it."""
+        """Say whether it has been started before: its cluster is there."""
         return (self.folder / "data" / self.name / "cluster_nodes.config").exists()
-
-    def found(self) -> None:
-        """Wait until others can join it."""
-        self._daemon.ready(self.founded, SECONDS)
 
     def stop(self) -> None:
         """End it in order; keep its files."""
@@ -207,7 +203,8 @@ class Node:
         yield f"default_user = {USER}"
         yield f"default_pass = {self._site.password}"
         yield "cluster_formation.peer_discovery_backend = classic_config"
-        yield "cluster_formation.discovery_retry_limit = 60"
+        # On a machine with much to do, the first takes a minute to found the cluster.
+        yield "cluster_formation.discovery_retry_limit = 240"
         # The first asks nobody, the others ask the first alone: no waiting for who is not there.
         for number, name in enumerate(dict.fromkeys((self._site.first, self.name)), 1):
             yield f"cluster_formation.classic_config.nodes.{number} = {name}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -323,6 +324,18 @@ def test_the_mark_is_called_before_the_request_leaves(server: Server, build: Bui
     build().send(LETTER, lambda: seen.append(len(server.requests)))
 
     assert seen == [0]
+
+
+def test_nothing_leaves_and_nothing_is_unclear_where_the_mark_took_too_long(
+    server: Server, build: Build
+) -> None:
+    def mark() -> None:
+        threading.Event().wait(0.2)
+
+    with pytest.raises(Unreachable, match="no answer within"):
+        build(deadline=0.1).send(LETTER, mark)
+
+    assert server.requests == []
 
 
 @pytest.fixture(scope="module")
