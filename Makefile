@@ -41,7 +41,7 @@ $(STAMP): requirements.lock pyproject.toml
 	  "$$python" -m venv --clear $(VENV) || { \
 	    echo "set-up: venv is missing (Debian: apt install python3-venv)" >&2; exit 1; }; }
 	@echo "set-up: installing the packages of requirements.lock"
-	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PY) -m pip install -qq --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@$(PY) -m pip install -qq --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 	@echo "set-up: done"

@@ -96,14 +96,17 @@ def figures(tmp_path: Path) -> dict[str, set[str]]:
     house = House(tmp_path)
     house.prepare()
     house.calendar("xbau/2.6: {valid_until: 2099-04-30}\n")
+    with (tmp_path / "routes.yaml").open("a") as table:
+        table.write("    deliver_within: 1h\n")
     certificate, key = Authority(tmp_path).issue("broker")
     app = house.open()
     settings = replace(app.settings, listen_certificate=certificate, listen_key=key)
     app.meter.took("send", 0.1)
-    Intake(app).accept(message(), "bauportal", "test")
-    Intake(app).refuse(b"<broken", "bauportal", "test", NotXml()).result()
+    intake = Intake(app)
+    intake.accept(message(), "bauportal", "test")
+    intake.refuse(b"<broken", "bauportal", "test", NotXml()).result()
     try:
-        text = Metrics(app, settings, app.meter).text()
+        text = Metrics(app, settings, app.meter, intake.pressure).text()
     finally:
         app.close()
     found: dict[str, set[str]] = {}

@@ -16,6 +16,7 @@ from broker.doctor.outside import World
 from broker.doctor.remark import Level, Remark
 from broker.doctor.round import Round, healthy
 from broker.doctor.words import WORDS
+from broker.journal.entry import stamp
 from broker.journal.trail import entry
 from broker.layout import ENVIRONMENT, SET, Site
 from broker.settings import Settings, variable
@@ -266,6 +267,73 @@ def test_what_waits_for_a_person_is_told_with_the_command(patient: Patient) -> N
     found = next(one for one in patient.seen() if one.key == "messages.stuck")
     assert found.text("de") == "1 Nachrichten stehen auf dead"
     assert "xoev-broker messages --state dead" in found.remedy("en")
+
+
+def test_a_route_that_stands_is_told_with_how_it_goes_on(patient: Patient) -> None:
+    from broker.app import App
+    from broker.message import now
+    from broker.repair import Repair
+    from broker.stores.mending import Window
+
+    app = App(Settings.load(patient.environ), patient.environ)
+    repair, (first, *_) = Repair(app, "erika"), [one.name for one in app.site.table.table.routes]
+    until = now() + timedelta(hours=2)
+    repair.plan(Window("w", first, now() - timedelta(hours=1), until, "erika", "update"))
+    repair.plan(Window("x", first, until, until + timedelta(hours=1), "erika", "update"))
+    window = [one for one in patient.seen() if one.area == "messages"]
+    repair.pause(first, "repair")
+    app.close()
+    paused = [one for one in patient.seen() if one.area == "messages"]
+
+    assert [(one.key, one.where) for one in window] == [("messages.planned", first)]
+    assert f"until {stamp(until)}" in window[0].text("en")
+    assert f"xoev-broker resume {first}" in window[0].remedy("de")
+    assert [(one.key, one.where) for one in paused] == [("messages.paused", first)]
+
+
+def deaf(patient: Patient) -> str:
+    patient.set(alert_command="/nowhere/alarm --token geheim")
+    return "no program /nowhere/alarm that this user may run (XOEV_BROKER_ALERT_COMMAND)"
+
+
+def unclosed(patient: Patient) -> str:
+    patient.set(alert_command="alarm 'x")
+    return "quotation mark"
+
+
+def unserved(patient: Patient) -> str:
+    patient.set(alert_mail="it@stadt.example", alert_mail_server="https://mail.stadt.example")
+    return "needed is smtp://host:587"
+
+
+def strange(patient: Patient) -> str:
+    (patient.folder / "ca.pem").write_text("no certificate")
+    patient.set(alert_ca="ca.pem")
+    return "ca.pem is no authority"
+
+
+def unkeyed(patient: Patient) -> str:
+    patient.set(alert_webhook="https://stadt.example/", alert_webhook_key_file="secrets/hook.key")
+    return "secrets/hook.key is missing"
+
+
+@pytest.mark.parametrize("broken", [deaf, unclosed, unserved, strange, unkeyed])
+def test_a_way_of_the_alerts_that_cannot_work_is_told(
+    broken: Callable[[Patient], str], patient: Patient
+) -> None:
+    text = broken(patient)
+
+    (found,) = only(patient.seen(), Level.ERROR)
+
+    assert text in found.text("en")
+    assert "geheim" not in found.text("en") + found.text("de")
+
+
+def test_the_ways_of_the_alerts_are_named(patient: Patient) -> None:
+    patient.set(alert_command="true", alert_webhook="https://stadt.example/")
+
+    found = next(one for one in patient.seen() if one.key == "alerts.good")
+    assert found.text("en") == "alerts go to: log, command, webhook"
 
 
 def test_a_certificate_that_ends_soon_is_a_warning(patient: Patient) -> None:

@@ -21,6 +21,32 @@ def test_every_link_leads_to_a_file(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def test_every_page_is_reached_from_the_index() -> None:
+    """An auditor who opens docs/README.md must get to each page without searching."""
+    docs = ROOT / "docs"
+    found, open_ = set(), [docs / "README.md"]
+    while open_:
+        page = open_.pop()
+        if page in found or docs not in page.parents:
+            continue
+        found.add(page)
+        if page.suffix == ".md":
+            links = LINK.findall(page.read_text("utf-8"))
+            open_ += [(page.parent / link).resolve() for link in links]
+
+    pages = [path for path in docs.rglob("*") if path.is_file()]
+    assert sorted(str(page.relative_to(ROOT)) for page in pages if page not in found) == []
+
+
+def test_every_page_but_records_is_in_the_index_itself() -> None:
+    docs = ROOT / "docs"
+    index = LINK.findall((docs / "README.md").read_text("utf-8"))
+    pages = [path for path in docs.rglob("*.md") if "decisions" not in path.parts]
+
+    missing = {str(page.relative_to(docs)) for page in pages} - set(index) - {"README.md"}
+    assert missing == set()
+
+
 def test_every_decision_is_listed() -> None:
     records = sorted(path.name for path in (ROOT / "docs/decisions").glob("0*.md"))
     index = (ROOT / "docs/decisions/README.md").read_text("utf-8")

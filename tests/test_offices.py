@@ -89,7 +89,7 @@ def test_the_store_tells_who_holds_what(bench: Make) -> None:
 
 def test_it_asks_again_by_itself(bench: Make) -> None:
     broker = bench()
-    first, second = offices(broker, "a"), offices(broker, "b", term=0.05)
+    first, second = offices(broker, "a"), offices(broker, "b", term=1.5)
     first.ask()
     second.start(broker.failures.append)
     assert not second.has("seal")

@@ -12,7 +12,7 @@ from threading import Event
 import pytest
 
 from broker.channels.channel import Channel, Incoming, Verdict
-from broker.errors import StoreAway, StoreError, Unreachable
+from broker.errors import NotAllowed, StoreAway, StoreError, Unreachable
 from broker.message import Direction, State
 from broker.poller import Poller
 from broker.stores.contract import Filter
@@ -105,6 +105,48 @@ def test_other_bytes_under_the_same_id_are_settled_as_refused(bench: Make) -> No
         (True, ""),
         (False, "S050"),
     ]
+
+
+def test_what_the_channel_itself_does_not_take_is_kept_and_settled_as_refused(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker, begun = bench(), list[bytes]()
+    begin = broker.intake.begin
+
+    def noting(body: bytes, *args: str) -> object:
+        begun.append(body)
+        return begin(body, *args)
+
+    monkeypatch.setattr(broker.intake, "begin", noting)
+    good, foreign = messages.request(), messages.request()
+    error = NotAllowed("the queue lets this user send as somebody else")
+    broker.script.incoming.append(Incoming("message", "a.xml", foreign, refusal=error))
+    broker.script.incoming.append(message("b.xml", good))
+
+    poller(broker).look(channel(broker))
+
+    first, (_, second) = broker.script.settled
+    assert first == ("a.xml", Verdict(False, str(error), error.reason))
+    assert second.taken
+    assert begun == [good], "what is refused is not even parsed"
+    assert (broker.app.store.counts().accepted, broker.app.store.counts().refused) == (1, 1)
+    (kept,) = broker.app.store.refusals(None, None).items()
+    assert kept == (error.reason, 1)
+
+
+def test_what_the_channel_itself_does_not_take_counts_against_no_rate(
+    bench: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = bench()
+
+    def admit(_party: str) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(broker.intake.pressure, "admit", admit)
+    refused = Incoming("message", "a.xml", b"", refusal=NotAllowed("not this user"))
+    broker.script.incoming.append(refused)
+
+    assert poller(broker).look(channel(broker)) == 1
 
 
 def test_a_bad_message_does_not_hold_up_the_others(bench: Make) -> None:

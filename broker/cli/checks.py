@@ -14,6 +14,7 @@ from broker.cli.desk import settings
 from broker.cli.terminal import say, show
 from broker.errors import BrokerError, ConfigError, Finding
 from broker.message import now
+from broker.settings import variable
 
 if TYPE_CHECKING:
     from broker.channels.channel import Channel
@@ -87,11 +88,21 @@ def _warnings(found: Settings, site: Site | None) -> tuple[str, ...]:
     pairs = {(name, version) for name, _, version in (one.partition("/") for one in site.used())}
     ending = site.standards.ending(found.ending_weeks, now(), pairs)
     return (
+        *_clear(found),
         *site.table.table.warnings,
         *broken,
         *(text for text in site.standards.warnings() if not text.startswith(_unused(site))),
         *site.standards.altered(),
         *(one.text for one in ending),
+    )
+
+
+def _clear(found: Settings) -> tuple[str, ...]:
+    if found.encryption == "on":
+        return ()
+    return (
+        f"{variable('encryption')}=off: payloads are stored in the clear; whoever reads the store "
+        "or a backup of it reads them",
     )
 
 

@@ -44,14 +44,15 @@ def move(
     Between SQLite and PostgreSQL, in both directions. The broker must be stopped. Everything goes
     over in one transaction, or nothing; the journal is verified before and after.
     """
-    from broker.roles import lock, unlock
+    from broker.roles import Role, lock, unlock
 
     found = settings()
     old, new = _url(found, source, source_file, "from"), _url(None, target, target_file, "to")
     if old == new:
         raise BadParameter("that is the database of now", param_hint="--to")
     _there(old)
-    held = lock(found.state)
+    # An intake that stands alone writes, too.
+    held = lock(found.state, Role.ALL)
     try:
         with _opened(old) as before, _opened(new) as after:
             counts = _carried(before, after, _verifier(found))

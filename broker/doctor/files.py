@@ -14,7 +14,10 @@ from broker.journal.checkpoint import Signer
 from broker.journal.ring import KeyCommand, KeyFile
 from broker.settings import Settings
 
-_OWN = ("store_file", "queue_file", "listen_key", "staff_file")
+_OWN = (
+    "store_file", "queue_file", "listen_key", "staff_file",
+    "alert_mail_password_file", "alert_webhook_key_file",
+)  # fmt: skip
 _OTHERS = 0o077
 _WRITE = 0o022
 

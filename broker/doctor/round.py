@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from broker.app import load_site, open_store
-from broker.doctor import files, outside, stock, table
+from broker.doctor import alerts, files, outside, stock, table
 from broker.doctor.outside import World
 from broker.doctor.remark import Level, Remark, error, ok, warning
 from broker.errors import BrokerError, ConfigError, StoreError
@@ -50,6 +50,7 @@ class Round:
         yield from _safely(lambda: outside.certificates(settings, declared, self.world))
         yield from _safely(lambda: stock.sealing(settings))
         yield from _safely(lambda: table.queue(settings))
+        yield from _safely(lambda: alerts.look(settings))
         yield from self._process(settings)
         yield from store
         # Opening it would change the format of an older store, and make one where none is.
@@ -97,6 +98,7 @@ class Round:
         now = self.world.now()
         looks: tuple[Look, ...] = (
             lambda: stock.key(settings, store),
+            lambda: stock.copy(settings, store),
             lambda: stock.journal(settings, store, now),
             lambda: stock.messages(store, now),
             lambda: outside.clock(settings, self.world, stock.newest(store)),

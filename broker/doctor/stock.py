@@ -9,8 +9,10 @@ from broker.app import inspect_store
 from broker.doctor.remark import Remark, error, ok, warning
 from broker.errors import BrokerError, ConfigError, StoreError
 from broker.journal.entry import decode, stamp
+from broker.journal.restore import look
 from broker.journal.vault import Vault
 from broker.message import State, now
+from broker.pulse import stopped
 from broker.settings import Settings
 from broker.stores.contract import Filter, Store
 
@@ -82,6 +84,13 @@ def journal(settings: Settings, store: Store, at: datetime) -> Iterator[Remark]:
         yield ok("journal.good", count=size)
 
 
+def copy(settings: Settings, store: Store) -> Iterator[Remark]:
+    """Look whether the store is an older copy that no person has confirmed."""
+    found = look(settings, store)
+    if found is not None:
+        yield error("store.copy", text=found.text)
+
+
 def sealing(settings: Settings) -> Iterator[Remark]:
     """Look whether checkpoints leave the machine, and payloads are encrypted."""
     if settings.encryption == "off":
@@ -101,11 +110,21 @@ def messages(store: Store, at: datetime) -> Iterator[Remark]:
     if counts.oldest is not None and at - counts.oldest > _LONG:
         hours = f"{(at - counts.oldest).total_seconds() / 3600:.0f}"
         problems.append(warning("messages.old", hours=hours))
-    problems += [
-        warning("messages.paused", pause.route, since=stamp(pause.since))
-        for pause in store.pauses()
-    ]
+    problems += _stopped(store, at)
     yield from problems or [ok("messages.good", count=counts.accepted)]
+
+
+def _stopped(store: Store, at: datetime) -> Iterator[Remark]:
+    """Tell of the routes that stand: until a person resumes them, else until a window ends."""
+    paused = {pause.route: pause.since for pause in store.pauses()}
+    ends = {
+        route: max(window.until for window in store.windows(route) if window.open(at))
+        for route in stopped(store, at) - paused.keys()
+    }
+    for route, since in paused.items():
+        yield warning("messages.paused", route, since=stamp(since))
+    for route, until in sorted(ends.items()):
+        yield warning("messages.planned", route, until=stamp(until))
 
 
 def newest(store: Store) -> datetime | None:

@@ -197,6 +197,14 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             "prüfen, ob Datei oder Server der richtige, erreichbar und heil ist; sonst die "
             "Sicherung einspielen",
         ),
+        "store.copy": Words(
+            "the store is an older copy: {text}",
+            "der Bestand ist eine ältere Kopie: {text}",
+            "look for the newer store; if it is lost: xoev-broker restore show "
+            "(docs/howto/backup.md)",
+            "nach dem neueren Bestand suchen; ist er verloren: xoev-broker restore show "
+            "(docs/howto/backup.md)",
+        ),
         "store.damaged": Words(
             "{where} is damaged: {text}",
             "{where} ist beschädigt: {text}",
@@ -257,6 +265,25 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             "der Weg {where} ist seit {since} angehalten",
             "let it go on: xoev-broker resume {where}",
             "weiterlaufen lassen: xoev-broker resume {where}",
+        ),
+        "messages.planned": Words(
+            "route {where} is stopped by a planned pause until {until}",
+            "der Weg {where} ist durch eine geplante Pause bis {until} angehalten",
+            "it goes on by itself; before that: xoev-broker resume {where}",
+            "er läuft von selbst weiter; vorher: xoev-broker resume {where}",
+        ),
+        "alerts.good": Words("alerts go to: {where}", "Meldungen gehen an: {where}"),
+        "alerts.wrong": Words(
+            "{text}",
+            "{text}",
+            "correct it, then send a test: xoev-broker alerts test (docs/howto/alerts.md)",
+            "berichtigen, dann einen Test senden: xoev-broker alerts test (docs/howto/alerts.md)",
+        ),
+        "alerts.command": Words(
+            "there is no program {where} that this user may run ({name})",
+            "es gibt kein Programm {where}, das dieser Benutzer ausführen darf ({name})",
+            "write the whole path, make the file executable, then: xoev-broker alerts test",
+            "den ganzen Pfad schreiben, die Datei ausführbar machen, dann: xoev-broker alerts test",
         ),
         "process.good": Words("the broker runs", "der Broker läuft"),
         "process.stopped": Words(

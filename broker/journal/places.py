@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from broker.journal.checkpoint import notes, sync
+from broker.settings import Settings
 from broker.stores.contract import Note
 
 #: The last note of a file is within so many bytes of its end.
@@ -66,6 +67,15 @@ class FilePlace:
             os.close(handle)
         if fresh:
             sync(self._file.parent)
+
+
+def places(settings: Settings) -> list[Place]:
+    """Return where the checkpoints of this site go; the first one is on this machine."""
+    files = (settings.checkpoint_file, *settings.checkpoint_places)
+    found: list[Place] = [FilePlace(file) for file in files]
+    if settings.checkpoint_syslog:
+        found.append(SyslogPlace(settings.checkpoint_syslog))
+    return found
 
 
 def _write(handle: int, data: bytes) -> None:

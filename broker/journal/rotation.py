@@ -116,8 +116,9 @@ class Rotation:
             total += count
         if total and not self._store.scrub():
             raise StoreError(
-                "all keys are wrapped anew, but a long read keeps the log of the store from being "
-                "cut off; run this again"
+                "all keys are wrapped anew, but a long read, or how the database server is set, "
+                "keeps the old ones in files of the store; end it and run this again (for "
+                "PostgreSQL see docs/howto/postgresql.md)"
             )
         return total
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Event, Lock, Thread
 
 from broker.errors import BrokerError, StoreError, Unsealed
-from broker.journal import tree
-from broker.journal.checkpoint import BadCheckpoint, Checkpoint, Signer
+from broker.journal import restore, tree
+from broker.journal.checkpoint import Checkpoint, Signer
 from broker.journal.entry import decode
 from broker.journal.places import Place
 from broker.logs import get
@@ -107,9 +107,11 @@ class Sealer:
         """
         #: Whether this process is the one that seals, where several work on a store.
         self.may: Callable[[], bool] = lambda: True
+        self._store = store
         self._tree = store.tree
-        self._ledger = Ledger(store)
         self._signer = signer
+        #: Checkpoints that a restored copy gave up, each with the size it went on from.
+        self._given_up: Mapping[tuple[int, bytes], int] = {}
         self._first, *self._others = places
         self._rhythm = rhythm or Rhythm()
         self._clock = clock
@@ -222,6 +224,7 @@ class Sealer:
     def _take_up(self) -> tree.Frontier:
         """Go on where the stored tree ends; it must still hold what was published."""
         size, self._top = self._tree.extent()
+        self._given_up = restore.abandoned(self._store)
         for place in (self._first, *self._others):
             self._grown(place, size)
         self._frontier = tree.Frontier(size, tree.peaks(size, self._tree.hashes))
@@ -231,22 +234,20 @@ class Sealer:
 
     def _grown(self, place: Place, size: int) -> None:
         known = self._known(place)
-        if known is None:
+        if known is None or self._since(known) is not None or restore.grown(self._store, known):
             return
-        if known.size > size or self._ledger.root(known.size) != known.root:
-            raise StoreError(
-                f"the journal with {size} sealed entries is not the one of the last checkpoint in "
-                f"{place.name} over {known.size}: an older copy, or changed; nothing is "
-                "signed. Run xoev-broker verify --from with that file"
-            )
+        raise StoreError(
+            f"the journal with {size} sealed entries is not the one of the last checkpoint in "
+            f"{place.name} over {known.size}: an older copy, or changed; nothing is "
+            "signed. Run xoev-broker restore show, and verify --from with that file"
+        )
 
     def _known(self, place: Place) -> Checkpoint | None:
-        """Return the last checkpoint that this key signed there; a place may be away."""
-        try:
-            note = place.last()
-            return self._signer.verifier().verify(note) if note else None
-        except (OSError, BadCheckpoint):
-            return None
+        return restore.last(place, self._signer.verifier())
+
+    def _since(self, known: Checkpoint) -> int | None:
+        """Return from where the journal went on that gave this checkpoint up; None: it did not."""
+        return self._given_up.get((known.size, known.root))
 
     def _sign(self, final: bool) -> None:
         frontier = self._frontier or self._take_up()
@@ -264,7 +265,8 @@ class Sealer:
         if self._published.get(place.name, -1) >= self._signed:
             return
         known = self._known(place)
-        last = known.size if known else -1
+        since = self._since(known) if known else None
+        last = known.size if known and since is None else since or -1
         if last < self._signed:
             place.add(self._tree.notes(after=last))
         self._published[place.name] = self._signed

@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
+from broker.alerts.words import KINDS, kind
 from broker.certificates import named, term
+from broker.config.model import Table
 from broker.errors import ConfigError
 from broker.message import State
 from broker.pipeline import Site
+from broker.pressure import Reading
 from broker.settings import Settings
-from broker.stores.contract import Pause
+from broker.stores.lookout import Alarm, Lateness
 from broker.stores.mending import Lane
 from broker.web.exposition import Family, Sample, one
 
 _OPEN = (State.WAITING, State.WORKING, State.HELD, State.UNCLEAR, State.DEAD)
 _OWN = ("listen_certificate", "listen_client_ca", "queue_ca")
+_WHY = ("disk", "depth")
 _DAY = 86_400.0
 #: With more routes, only those with unfinished messages are told.
 MANY = 500
 
 
 def routes(
-    site: Site, lanes: Sequence[Lane], pauses: Sequence[Pause], at: datetime
+    site: Site, lanes: Sequence[Lane], stopped: Collection[str], at: datetime
 ) -> list[Family]:
     """Return what is unfinished on every route; of a few hundred, those without any have zeros."""
     found = {lane.route: lane for lane in lanes}
     known = [route.name for route in site.table.table.routes]
     # A table for all municipalities would say nothing 10,000 times.
     names = sorted({*found, *(known if len(known) <= MANY else ())} - {""})
-    stopped = {pause.route for pause in pauses}
     ages = [({"route": name}, _age(found.get(name), at)) for name in names]
     failing = [({"route": name}, found[name].failing if name in found else 0) for name in names]
     return [
@@ -57,6 +61,38 @@ def _states(names: Sequence[str], found: Mapping[str, Lane]) -> Iterator[Sample]
 def _age(lane: Lane | None, at: datetime) -> float:
     oldest = lane.oldest if lane else None
     return max(0.0, (at - oldest).total_seconds()) if oldest else 0.0
+
+
+def late(table: Table, found: Iterable[Lateness]) -> Family:
+    """Return the requests that are late; of a few hundred routes, deadlines kept are zeros."""
+    help = "Requests that were not delivered, or not answered, in the time that their route sets."
+    known = table.routes if len(table.routes) <= MANY else ()
+    limits = [(one.name, {"delivery": one.deliver_within, "answer": one.answer_within})
+              for one in known]  # fmt: skip
+    counts = {(name, due): 0 for name, both in limits for due, most in both.items() if most}
+    counts |= {(one.route, str(one.kind)): one.count for one in found}
+    samples = [({"route": route, "kind": due}, count) for (route, due), count in counts.items()]
+    return Family("late", help, samples)
+
+
+def alerts(alarms: Iterable[Alarm]) -> Family:
+    """Return the open causes for an alert by their kind, those of which there is none as zeros."""
+    counts = Counter(kind(one.cause) for one in alarms if one.over is None)
+    # A newer process of the same site may know of more kinds.
+    names = sorted({*KINDS, *counts} - {"test"})
+    samples = [({"kind": name}, counts[name]) for name in names]
+    return Family("alerts_open", "Causes for an alert that are not over, by kind.", samples)
+
+
+def pressed(reading: Reading) -> list[Family]:
+    """Return whether this process takes messages in, and how much waits as it counted last."""
+    closed = [({"why": why}, int(why in reading.closed)) for why in _WHY]
+    return [
+        Family("intake_closed", "1 while this process takes nothing in for this reason.", closed),
+        one("undelivered",
+            "What waits or is worked on, as held against the limits; 0 where there are none.",
+            reading.depth),
+    ]  # fmt: skip
 
 
 def machine(settings: Settings) -> list[Family]:

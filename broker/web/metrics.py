@@ -11,6 +11,8 @@ from broker.journal.standing import Standing, standing
 from broker.message import Direction, State, now
 from broker.metrics import Meter
 from broker.pipeline import Broker, Site
+from broker.pressure import Pressure
+from broker.pulse import stopped
 from broker.settings import Settings
 from broker.stores.contract import Counts
 from broker.web import gauges
@@ -28,12 +30,19 @@ class Metrics:
     """The figures are read from the store when they are asked for."""
 
     def __init__(
-        self, broker: Broker, settings: Settings | None = None, meter: Meter | None = None
+        self,
+        broker: Broker,
+        settings: Settings | None = None,
+        meter: Meter | None = None,
+        pressure: Pressure | None = None,
     ) -> None:
-        """Take the broker that is watched, where it stands, and what measures its steps."""
+        """Take the broker that is watched, where it stands, what measures its steps, and what says
+        whether it takes more.
+        """
         self._broker = broker
         self._settings = settings
         self._meter = meter
+        self._pressure = pressure
         self._one = asyncio.Lock()
 
     async def show(self, _request: Request) -> Reply:
@@ -49,8 +58,12 @@ class Metrics:
             text(store.counts(), site, at),
             refused(store.refusals(None, None)),
             sealed(standing(store), at),
-            *_texts(gauges.routes(site, store.lanes(), store.pauses(), at)),
+            *_texts(gauges.routes(site, store.lanes(), stopped(store, at), at)),
+            gauges.late(site.table.table, store.lateness()).text(),
+            gauges.alerts(store.alarms()).text(),
         ]
+        if self._pressure:
+            parts += _texts(gauges.pressed(self._pressure.reading))
         if self._settings:
             parts += _texts(gauges.machine(self._settings))
             parts += _texts([gauges.certificates(self._settings, site, at)])

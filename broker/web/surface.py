@@ -48,7 +48,7 @@ class Surface:
         self._broker = broker
         self._pressure = pressure
         self._staff = options.staff
-        self._metrics = Metrics(broker, options.settings, options.meter)
+        self._metrics = Metrics(broker, options.settings, options.meter, pressure)
         self._file = options.settings.security_txt if options.settings else None
 
     async def metrics(self, request: Request) -> Reply:

@@ -199,7 +199,7 @@ def context(authority: Authority) -> ssl.SSLContext:
 def mail(port: int, scheme: str = "smtp", **more: str) -> Mail:
     server = f"{scheme}://127.0.0.1:{port}"
     given = {"alert_mail": "it@stadt.example, nacht@stadt.example", "alert_mail_server": server}
-    return Mail(settings(**given | more), deadline=5)
+    return Mail(settings(**given | more), deadline=60)
 
 
 def test_a_mail_speaks_german_and_english_and_names_nobody() -> None:

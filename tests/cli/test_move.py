@@ -10,7 +10,7 @@ import pytest
 from broker.app import open_database
 from broker.errors import StoreError
 from broker.journal.trail import entry
-from broker.roles import lock, unlock
+from broker.roles import Role, lock, unlock
 from broker.stores.contract import Counts, Entry
 from tests.births import birth
 from tests.cli.conftest import Type
@@ -110,8 +110,11 @@ def test_a_database_that_is_not_empty_is_refused(type_: Type, file: Path, url: P
     assert content(url.read_text())[0].accepted == 0
 
 
-def test_a_running_broker_is_not_moved(type_: Type, file: Path, url: Path, place: Site) -> None:
-    held = lock(Path(place.environ["XOEV_BROKER_STATE"]))
+@pytest.mark.parametrize("role", Role)
+def test_a_running_broker_is_not_moved(
+    type_: Type, file: Path, url: Path, place: Site, role: Role
+) -> None:
+    held = lock(Path(place.environ["XOEV_BROKER_STATE"]), role)
     try:
         ran = type_("store", "move", "--to-file", str(url))
     finally:

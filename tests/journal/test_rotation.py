@@ -156,6 +156,18 @@ def test_the_old_key_is_not_retired_within_an_hour(
     Rotation(store, file, "erika").retire()
 
 
+def test_old_keys_that_stay_in_files_are_told_with_what_to_do(
+    store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "scrub", lambda: False)
+        with pytest.raises(StoreError, match=r"run this again.*docs/howto/postgresql\.md"):
+            Rotation(store, file, "erika").rotate()
+
+    assert Rotation(store, file, "erika").rotate().count == 0, "all of them were wrapped anew"
+
+
 def test_the_old_key_stays_where_something_still_needed_it(
     store: Store, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

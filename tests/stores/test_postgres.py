@@ -11,7 +11,7 @@ from threading import Event, Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, event, text
 
 from broker import message
 from broker.errors import ConfigError, StoreAway, StoreError
@@ -454,6 +454,55 @@ def test_a_writer_leaves_no_row_behind(opened: Open, postgres: Postgres, databas
     (found,) = postgres.ask("SELECT count(*) FROM writers", database=name_of(database))
     assert found == (1,)
     assert store.counts().accepted == 0
+
+
+# what it looks through
+
+
+@pytest.mark.parametrize("back", [0, 3000])
+def test_what_is_not_sealed_is_found_without_looking_through_all_leaves(
+    store: PostgresStore, postgres: Postgres, database: str, back: int
+) -> None:
+    sealed, waiting, name = 30_000, 3000, name_of(database)
+    for statement in (
+        "INSERT INTO entries (seq, message, event, body) OVERRIDING SYSTEM VALUE "
+        f"SELECT n, '', 'started', '' FROM generate_series(1, {sealed + waiting}) AS n",
+        "INSERT INTO leaves (number, entry, hash) "
+        f"SELECT n - 1, n, '' FROM generate_series(1, {sealed}) AS n",
+        "ANALYZE entries, leaves",
+    ):
+        postgres.ask(statement, database=name)
+
+    found, plan = explained(store, lambda: store.tree.unsealed(sealed - back, waiting))
+
+    assert [one.seq for one in found] == list(range(sealed + 1, sealed + waiting + 1))
+    assert looked_through(plan, "leaves") <= back
+    assert looked_through(plan, "entries") <= back + waiting
+
+
+def explained(store: PostgresStore, read: Callable[[], list[Entry]]) -> tuple[list[Entry], Any]:
+    """Return what a read finds, and how the server looked for it."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(*args: Any) -> None:
+        asked.append((args[2], args[3]))
+
+    event.listen(store._reading, "before_cursor_execute", note)
+    found = read()
+    event.remove(store._reading, "before_cursor_execute", note)
+    (statement, values) = next(one for one in asked if "leaves" in one[0])
+    with store._reading.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+        return found, plan.scalar_one()[0]["Plan"]
+
+
+def looked_through(plan: Any, table: str) -> int:
+    """Return how many rows of a table were read, those among them that did not fit."""
+    own = 0
+    if plan.get("Relation Name") == table:
+        passed = sum(value for key, value in plan.items() if key.startswith("Rows Removed by"))
+        own = (plan["Actual Rows"] + passed) * plan["Actual Loops"]
+    return int(own) + sum(looked_through(one, table) for one in plan.get("Plans", []))
 
 
 # what was erased

@@ -13,11 +13,15 @@ import pytest
 from broker.app import App
 from broker.errors import StoreError
 from broker.journal.standing import Standing
+from broker.journal.trail import entry
 from broker.message import Direction, State
 from broker.metrics import Meter
-from broker.stores.contract import Counts
-from broker.web.exposition import histogram
-from broker.web.gauges import certificates
+from broker.pressure import Reading
+from broker.stores.contract import Counts, Entry
+from broker.stores.lookout import Alarm, Lateness, Turn
+from broker.stores.mending import Window
+from broker.web.exposition import Family, histogram
+from broker.web.gauges import MANY, alerts, certificates, late, pressed
 from broker.web.metrics import Metrics, sealed, text
 from broker.xoev import calendar
 from broker.xoev.manifest import Calendar
@@ -191,3 +195,75 @@ def test_a_certificate_file_is_told_by_its_name_and_never_by_its_path(
     assert round(days) == 9
     missing = replace(app.settings, listen_certificate=tmp_path / "gone.pem")
     assert list(certificates(missing, app.site, AT).samples) == [({"file": "gone.pem"}, -1000.0)]
+
+
+def lines(*families: Family) -> dict[str, float]:
+    return figures("".join(one.text() for one in families))
+
+
+def test_what_is_late_is_told_by_route_and_kind(app: App) -> None:
+    table = app.site.table.table
+    (route,) = table.routes
+    timed = replace(table, routes=(replace(route, deliver_within=60.0, answer_within=120.0),))
+
+    found = lines(
+        late(timed, [Lateness("bau", "answer", 3, AT), Lateness("gone", "answer", 1, AT)])
+    )
+
+    assert found == {
+        'xoev_broker_late{route="bau",kind="delivery"}': 0,
+        'xoev_broker_late{route="bau",kind="answer"}': 3,
+        'xoev_broker_late{route="gone",kind="answer"}': 1,
+    }
+
+
+def test_of_very_many_routes_only_late_ones_are_told(app: App) -> None:
+    table = app.site.table.table
+    (route,) = table.routes
+    many = replace(table, routes=(replace(route, deliver_within=60.0),) * (MANY + 1))
+
+    assert lines(late(many, [])) == {}
+    assert lines(late(table, [])) == {}, "a route without a deadline is never late"
+
+
+def test_open_causes_for_an_alert_are_told_by_kind_and_closed_ones_are_not() -> None:
+    alarms = [Alarm("late:answer:bau", AT), Alarm("late:delivery:bau", AT),
+              Alarm("store", AT, over=AT), Alarm("tomorrow:x", AT)]  # fmt: skip
+
+    found = lines(alerts(alarms))
+
+    assert {name for name, value in found.items() if value} == {
+        'xoev_broker_alerts_open{kind="late"}',
+        'xoev_broker_alerts_open{kind="tomorrow"}',
+    }
+    assert found['xoev_broker_alerts_open{kind="late"}'] == 2
+    assert found['xoev_broker_alerts_open{kind="store"}'] == 0
+
+
+def test_a_closed_intake_is_told_with_its_reason_and_what_waits() -> None:
+    assert lines(*pressed(Reading(closed=("depth",), depth=7))) == {
+        'xoev_broker_intake_closed{why="disk"}': 0,
+        'xoev_broker_intake_closed{why="depth"}': 1,
+        "xoev_broker_undelivered": 7,
+    }
+
+
+def test_the_figures_of_the_store_and_of_this_process_are_served(
+    portal: httpx.Client, app: App
+) -> None:
+    raised = Turn[Entry](raised=(Alarm("channel:bau", AT),))
+    app.store.turn(raised).result()
+
+    found = figures(portal.get("/metrics").text)
+
+    assert found['xoev_broker_alerts_open{kind="channel"}'] == 1
+    assert found['xoev_broker_intake_closed{why="disk"}'] == 0
+    assert "xoev_broker_undelivered" in found
+
+
+def test_a_planned_window_stops_a_route_as_a_pause_does(portal: httpx.Client, app: App) -> None:
+    soon = datetime.now(UTC) + timedelta(days=1)
+    window = Window("w", "bau", AT - timedelta(days=9_000), soon, "erika", "an update")
+    app.store.plan(window, entry("", "planned")).result()
+
+    assert figures(portal.get("/metrics").text)['xoev_broker_route_paused{route="bau"}'] == 1
