@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import random
+import struct
+import tracemalloc
 import zipfile
 from dataclasses import replace
 from functools import cache
@@ -279,6 +281,23 @@ def receipt(content: bytes, name: str = "quittung.xml") -> bytes:
 def test_a_receipt_is_not_unpacked_beyond_its_limit() -> None:
     with pytest.raises(ReplyError, match="larger than 1000000 bytes"):
         adapter("braunschweig/akte").correlate(receipt(b"<a>" + b" " * 2_000_000 + b"</a>"))
+
+
+def test_a_receipt_among_too_many_files_is_refused_before_they_are_read() -> None:
+    whole = receipt(b"<a/>")
+    start, end = whole.index(b"PK\x01\x02"), whole.index(b"PK\x05\x06")
+    directory = whole[start:end] * 100_000
+    tail = bytearray(whole[end:])  # its count still says one
+    struct.pack_into("<I", tail, 12, len(directory))
+    flood = whole[:start] + directory + tail
+
+    tracemalloc.start()
+    try:
+        with pytest.raises(ReplyError, match="more than 1000 files"):
+            adapter("braunschweig/akte").correlate(flood)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,8 @@ from typing import ClassVar
 from broker import Adapter, ConversionFailed, Document, Facts, Step, Stylesheet, parse
 
 LARGEST = 1_000_000  # bytes of a receipt once it is unpacked
+ENTRIES = 1_000  # files in the zip file of a receipt
+ENTRY = b"PK\x01\x02"  # each of them begins so in the directory
 BROKEN = (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, ValueError)
 
 
@@ -20,6 +22,9 @@ class Receipt(Step):
 
     def read(self, data):
         """Return the tree of the receipt, here also asked for the reference."""
+        # zipfile reads the whole directory at once, whatever the count at its end says.
+        if data.count(ENTRY) > ENTRIES:
+            raise ConversionFailed(f"the zip file holds more than {ENTRIES} files")
         try:
             with zipfile.ZipFile(io.BytesIO(data)) as archive, archive.open("quittung.xml") as file:
                 content = file.read(LARGEST + 1)
