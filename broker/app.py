@@ -15,6 +15,7 @@ from broker.channels.rest import Rest
 from broker.channels.soap import Soap
 from broker.channels.table import Table as TableChannel
 from broker.config.load import load
+from broker.config.model import Table
 from broker.config.tables import Known
 from broker.document import Limits
 from broker.errors import ConfigError, Finding, StoreAway, StoreError
@@ -144,12 +145,47 @@ def load_site(settings: Settings, environ: Mapping[str, str], kinds: Kinds = KIN
     checks.compile_all()
     catalog = load_catalog(settings, lists)
     table = load(settings.routes, known(catalog, standards, kinds), environ)
-    channels = {name: build(declared, kinds) for name, declared in table.channels.items()}
+    channels = _built(table, kinds)
     replies: dict[str, tuple[str, ...]] = {}
     for route in table.routes:
         if route.adapter not in replies.get(route.channel, ()):
             replies[route.channel] = (*replies.get(route.channel, ()), route.adapter)
     return Site(RoutingTable(table), catalog, standards, checks, channels, replies)
+
+
+def _built(table: Table, kinds: Kinds) -> dict[str, Channel]:
+    """Return the channels; what only a kind itself finds has a place in the file, too."""
+    channels: dict[str, Channel] = {}
+    findings: list[Finding] = []
+    for name, declared in table.channels.items():
+        try:
+            channels[name] = build(declared, kinds)
+        except ConfigError as error:
+            findings.append(Finding(f"channel {error}", str(table.file), declared.line))
+    if findings:
+        count = len(findings)
+        text = f"{table.file} has {count} finding{'s' * (count > 1)} and is not used"
+        raise ConfigError(text, findings=findings)
+    return channels
+
+
+def outlasting(settings: Settings, site: Site) -> tuple[Channel, ...]:
+    """Return the channels whose calls may outlast a lease although a repeat does harm there.
+
+    Only where several processes share a store: one that hung in such a call may send after another
+    has taken the delivery over.
+    """
+    try:
+        shared = settings.database().startswith(SCHEMES)
+    except ConfigError:
+        return ()  # told where the store is looked at
+    return tuple(
+        channel
+        for channel in (site.channels.values() if shared else ())
+        if channel.values.get("repeats")
+        and not channel.repeats
+        and channel.deadline >= settings.lease
+    )
 
 
 def disabled(site: Site) -> dict[str, tuple[Finding, ...]]:

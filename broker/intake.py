@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -27,7 +28,7 @@ from broker.journal.trail import BROKER, Fact, Trail, entry
 from broker.journal.vault import salted
 from broker.message import Authority, Direction, Envelope, Message, Receipt, State, new_id, now
 from broker.outcome import unreadable
-from broker.pipeline import Broker, Site, adapter
+from broker.pipeline import Broker, Site, adapter, born
 from broker.pressure import Bounds, Pressure
 from broker.scribe import Ring, silent
 from broker.stores.contract import Accepted, Birth, Refused, Row, Way
@@ -94,12 +95,13 @@ class Intake:
         Overloaded where there is no room for it. Call `pressure.admit` before.
         """
         self.ready()
+        begun = time.perf_counter()
         try:
             made = self._made(body, party, recipient, actor)
         except Exhausted as error:
             self._exhausted(error)
             raise
-        return made.message, self._accepted(made)
+        return made.message, self._accepted(made, begun)
 
     def _made(self, body: bytes, party: str, recipient: str, actor: str) -> Birth:
         site = self._broker.site
@@ -127,11 +129,18 @@ class Intake:
             return way
         return replace(way, state=State.UNCLEAR, error=_LOST)
 
-    def _accepted(self, made: Birth) -> Future[Accepted]:
+    def _accepted(self, made: Birth, begun: float) -> Future[Accepted]:
         future = self._broker.store.accept(made)
+        future.add_done_callback(partial(self._timed, made, begun))
         if self._ring is not silent and made.way.state is State.WAITING:
             future.add_done_callback(partial(self._rung, made))
         return future
+
+    def _timed(self, made: Birth, begun: float, future: Future[Accepted]) -> None:
+        # A repeat is another step on a message that has its own beginning.
+        if future.exception() is None and future.result().verdict == "new":
+            seconds = time.perf_counter() - begun
+            self._broker.meter.took("accept", seconds, born(made))
 
     def _rung(self, made: Birth, future: Future[Accepted]) -> None:
         if future.exception() is None and future.result().verdict == "new":
@@ -179,12 +188,13 @@ class Intake:
         """
         self.guard()
         self.pressure.spare()
+        begun = time.perf_counter()
         try:
             births = self._replies(channel, incoming)
         except Exhausted as error:
             self._exhausted(error)
             raise
-        futures = [self._accepted(made) for made in births]
+        futures = [self._accepted(made, begun) for made in births]
         return [future.result().id for future in futures]
 
     def _replies(self, channel: str, incoming: Incoming) -> list[Birth]:

@@ -133,6 +133,11 @@ EVENTS: Mapping[str, Meaning] = MappingProxyType(
         "unsealed": Meaning(
             "the journal cannot be sealed", "das Protokoll kann nicht besiegelt werden"
         ),
+        "untraced": Meaning(
+            "traces cannot be sent and are dropped; messages go on",
+            "Ablaufspuren sind nicht zu senden und entfallen; Nachrichten laufen weiter",
+        ),
+        "traced": Meaning("traces can be sent again", "Ablaufspuren sind wieder zu senden"),
         "undeclared": Meaning(
             "a programming error: this event is in no table",
             "ein Programmierfehler: dieses Ereignis steht in keiner Tabelle",

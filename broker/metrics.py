@@ -1,4 +1,4 @@
-"""Counts how long the steps of messages take in this process."""
+"""Counts how long the steps of messages take in this process, and has them traced if wanted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple, Protocol
 
 #: Upper bounds of the classes, in seconds: a commit takes milliseconds, a slow procedure minutes.
 BOUNDS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -24,26 +24,61 @@ class Measured:
     seconds: float
 
 
+class About(NamedTuple):
+    """For which message a step was done: ids, and names of the configuration and the standards.
+
+    `attempt` is the number of the attempt to deliver, `answers` the id of the request that an
+    answer belongs to.
+    """
+
+    message: str
+    route: str = ""
+    channel: str = ""
+    kind: str = ""
+    state: str = ""
+    attempt: int = 0
+    answers: str = ""
+
+
+class Tracer(Protocol):
+    """Takes every step with its message; it neither blocks nor raises."""
+
+    def step(self, name: str, about: About, seconds: float, error: str = "") -> None:
+        """Take a step that ended now; `error` is the type of what went wrong."""
+
+    def stop(self, seconds: float) -> None:
+        """Pass on what was taken, for so long at most."""
+
+
 class Meter:
-    """Measures steps by name. Thread-safe; costs about a microsecond a step."""
+    """Measures steps by name. Thread-safe; costs about a microsecond a step.
+
+    `tracer` gets the same steps, where one is set before the work begins.
+    """
 
     def __init__(self) -> None:
         """Start with nothing measured."""
+        self.tracer: Tracer | None = None
         self._lock = threading.Lock()
         self._counts: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
 
     @contextmanager
-    def step(self, name: str) -> Iterator[None]:
+    def step(self, name: str, about: About | None = None) -> Iterator[None]:
         """Measure what is done inside, also where it fails."""
-        begun = time.perf_counter()
+        begun, error = time.perf_counter(), ""
         try:
             yield
+        except BaseException as problem:
+            error = type(problem).__name__
+            raise
         finally:
-            self.took(name, time.perf_counter() - begun)
+            self.took(name, time.perf_counter() - begun, about, error)
 
-    def took(self, name: str, seconds: float) -> None:
-        """Count a step that took so long."""
+    def took(self, name: str, seconds: float, about: About | None = None, error: str = "") -> None:
+        """Count a step that took so long and ended now."""
+        if self.tracer and about:
+            self.tracer.step(name, about, seconds, error)
         place = bisect_left(BOUNDS, seconds)
         with self._lock:
             counts = self._counts.get(name)

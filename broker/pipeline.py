@@ -24,10 +24,10 @@ from broker.errors import (
 )
 from broker.journal.trail import Trail
 from broker.journal.vault import Vault
-from broker.message import Envelope, Facts
-from broker.metrics import Meter
+from broker.message import Envelope, Facts, State
+from broker.metrics import About, Meter
 from broker.routes import RoutingTable
-from broker.stores.contract import Job, Row, Store
+from broker.stores.contract import Birth, Job, Row, Store
 from broker.xoev.judgement import Checks as Judge
 from broker.xoev.remark import refuse
 from broker.xoev.standards import Standards
@@ -84,12 +84,12 @@ class Broker(Protocol):
 def prepare(job: Job, body: bytes, broker: Broker, trail: Trail) -> bytes:
     """Judge a request and turn it into what the procedure takes."""
     site = broker.site
-    with broker.meter.step("validate"):
+    with broker.meter.step("validate", about(job)):
         document = site.standards.parse(body)
         validated(site, document, job, trail)
         checked(site, document, job, trail)
     allowed(site, job)
-    with broker.meter.step("convert"):
+    with broker.meter.step("convert", about(job)):
         converted = adapter(site, job.adapter).to_legacy(document, facts(job))
     trail.note("converted", adapter=job.adapter, size=len(converted),
                digest=trail.digest(converted))  # fmt: skip
@@ -103,9 +103,9 @@ def deliver(job: Job, body: bytes, broker: Broker, trail: Trail, mark: Mark) -> 
         return sent
     test = job.envelope.test is not None
     kind = job.envelope.kind
-    about = subject(job, broker) if carrier.correlates else ""
-    prepared = Prepared(job.id, job.reference, kind, body, test, job.attempts, about)
-    with broker.meter.step("send"):
+    request = subject(job, broker) if carrier.correlates else ""
+    prepared = Prepared(job.id, job.reference, kind, body, test, job.attempts, request)
+    with broker.meter.step("send", about(job)):
         return carrier.send(prepared, mark)
 
 
@@ -115,7 +115,7 @@ def answer(
     """Turn a procedure's reply into the XÖV message that its sender waits for."""
     site = broker.site
     known = reply_facts(job, body, request, original(broker, request.id))
-    with broker.meter.step("answer"):
+    with broker.meter.step("answer", about(job)):
         converted = adapter(site, request.adapter).to_xoev(body, known)
     trail.note("converted", adapter=request.adapter, size=len(converted),
                digest=trail.digest(converted))  # fmt: skip
@@ -194,6 +194,19 @@ def channel(site: Site, name: str) -> Channel:
     if name not in site.channels:
         raise Unreachable(f"the channel {name} is not in routes.yaml; see xoev-broker check")
     return site.channels[name]
+
+
+def about(job: Job, state: State = State.WORKING) -> About:
+    """Return what a trace tells of a delivery: no more than the log does."""
+    kind = job.envelope.kind
+    return About(job.id, job.route, job.channel, kind, state.value, job.attempts, job.answers or "")
+
+
+def born(made: Birth) -> About:
+    """Return what a trace tells of a message that was just accepted."""
+    message, way = made.message, made.way
+    kind, answers = message.envelope.kind, message.answers or ""
+    return About(message.id, way.route, way.channel, kind, way.state.value, answers=answers)
 
 
 def facts(job: Job) -> Facts:

@@ -38,6 +38,7 @@ from broker.roles import Role, lock, owner, unlock
 from broker.scribe import silent
 from broker.settings import Settings
 from broker.stores.contract import Store
+from broker.telemetry import tracer
 from broker.upkeep import recover, release, tidy
 from broker.watchdog import Watchdog
 from broker.web.app import application
@@ -63,6 +64,8 @@ WEIGH, LEAST = 30.0, 600.0
 CALM = 300.0
 #: What could not be done for now (a store away, findings at a renewal) is tried again so often.
 AGAIN = 2.0
+#: Traces are sent for so long at most at a stop (seconds).
+FLUSH = 2.0
 _MMAP_THRESHOLD = -3
 
 
@@ -99,10 +102,9 @@ class Service:
         self.renewing = False
         self.listening: socket.socket | None = None
         self._bell, self.outage = Bell(), Outage()
-        self._notify = Notify(environ)
         self._failure: BaseException | None = None
         self._began = time.monotonic()
-        self._log = get()
+        self._log, self._notify = get(), Notify(environ)
         self._ways = ways(settings)
         with ExitStack() as undo:
             # A shared store is for any number of processes.
@@ -114,6 +116,7 @@ class Service:
             self._tls = Tls.of(settings)
             self.sealer = sealer(settings, self.app.store)
             self.stamper = stamper(settings, self.app.store)
+            self.app.meter.tracer = tracer(settings.telemetry_url)
             self.doorbell = open_doorbell(settings)
             undo.pop_all()
         self._build(given)
@@ -275,6 +278,7 @@ class Service:
 
     def finish(self) -> None:
         """Accept nothing more, finish what is in hand within the drain time, close the store."""
+        end = time.monotonic() + self._settings.drain
         self._rota.stop(AGAIN)
         self.poller.stop()
         if self.renewing:
@@ -287,6 +291,8 @@ class Service:
             self._stop_worker()
         if self._failure is None:
             self._end()
+        if self.app.meter.tracer:
+            self.app.meter.tracer.stop(min(FLUSH, max(1.0, end - time.monotonic())))
         unlock(self._locks)
         self._log.info("renewed" if self.renewing else "stopped", pid=os.getpid())
 
@@ -323,7 +329,7 @@ class Service:
         return True
 
     def _tell(self, error: ConfigError) -> None:
-        for finding in error.findings:
+        for finding in error.findings or (error,):
             self._log.error("kept", finding=str(finding))
 
     def _tell_disabled(self) -> None:

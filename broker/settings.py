@@ -180,8 +180,9 @@ FIELDS = (
     Field(
         "lease",
         "seconds",
-        "so long after a process died, others take over what it had in hand, on a shared store",
-        "30s",
+        "so long after a process died, others take over what it had in hand, on a shared store; "
+        "longer than the `deadline` of channels on which a repeat does harm",
+        "60s",
     ),
     Field(
         "renew_memory",
@@ -203,6 +204,13 @@ FIELDS = (
         "lines for machines or for people",
         "json",
         choices=("json", "console"),
+    ),
+    Field(
+        "telemetry_url",
+        "url",
+        "collector that gets a trace of each message over OTLP/HTTP, such as "
+        "`http://localhost:4318/v1/traces`; needs the extra `telemetry`",
+        "",
     ),
     *BOUNDS,
     *ALERTS,
@@ -241,10 +249,14 @@ _OPTIONAL = (
     "site_key_command",
     "site_key_write_command",
     "store_file",
+    "telemetry_url",
     "timestamp_ca",
     "timestamp_url",
     *OPTIONAL,
 )
+
+#: Without a value these are empty texts.
+_TEXTS = ("alert_command", "alert_mail", "alert_webhook", "telemetry_url")
 
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}", re.ASCII)
 
@@ -304,6 +316,7 @@ class Settings:
     drain: float
     log_level: str
     log_format: str
+    telemetry_url: str
     disk_stop: int | float
     disk_warn: int | float
     depth: int
@@ -431,8 +444,8 @@ def _resolved(values: dict[str, Any]) -> dict[str, Any]:
         "site_key_command": values["site_key_command"] or "",
         "site_key_write_command": values["site_key_write_command"] or "",
         "timestamp_url": values["timestamp_url"] or "",
-        **{name: values[name] or "" for name in ("alert_command", "alert_mail", "alert_webhook")},
         "retention_standards": values["retention_standards"] or "",
+        **{name: values[name] or "" for name in _TEXTS},
     }
 
 

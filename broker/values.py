@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from broker.errors import ConfigError
 from broker.fields import Field, Kind
@@ -20,6 +21,7 @@ _SHARE = re.compile(r"(\d{1,2}(?:\.\d{1,2})?) ?%", re.ASCII)
 _RATE = re.compile(r"(\d{1,9})/(s|min|h)", re.ASCII)
 _PER = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
+_HOST = re.compile(r"[\w.-]+|[0-9a-f:.]+")
 
 
 def seconds(text: str) -> float:
@@ -92,6 +94,18 @@ def url(text: str) -> str:
     return text
 
 
+def http(text: str) -> str:
+    """Return a URL over HTTP or HTTPS as written; it has a host and no impossible port."""
+    try:
+        parts = urlsplit(text)
+        host = _HOST.fullmatch(parts.hostname or "")
+        if _URL.fullmatch(text) and parts.scheme in ("http", "https") and host and parts.port != 0:
+            return text
+    except ValueError:
+        pass
+    raise ConfigError("a URL such as https://host/path, over https or http")
+
+
 _READERS: Mapping[Kind, Callable[[str], Value]] = {
     "seconds": seconds,
     "number": number,
@@ -100,6 +114,7 @@ _READERS: Mapping[Kind, Callable[[str], Value]] = {
     "rate": rate,
     "bool": truth,
     "url": url,
+    "http": http,
     "list": lambda text: (text,),
 }
 

@@ -17,7 +17,7 @@ from broker.errors import Exhausted, StoreAway, StoreError
 from broker.hand import BUDGET, Hand
 from broker.logs import get
 from broker.outage import FIRST, LONGEST, Outage
-from broker.pipeline import Broker
+from broker.pipeline import Broker, about, born
 from broker.preparer import Made, Preparer
 from broker.scribe import Scribe, silent
 from broker.senders import Senders
@@ -313,11 +313,21 @@ class Worker:
         if not ends:
             return
         self._scribe.say(ends)
+        self._trace(ends)
         self._hand.drop(job for job, _, _ in ends)
         # Successors of a case, and what a channel had no room for; what was born here was rung for.
         if self._crowded or any(job.ordered for job, _, _ in ends):
             self._crowded, self._look = False, True
         self._wake.set()
+
+    def _trace(self, ends: Sequence[tuple[Job, Change, bool]]) -> None:
+        tracer = self._broker.meter.tracer
+        if tracer is None:
+            return
+        for job, change, _kept in (end for end in ends if end[2]):
+            tracer.step("outcome", about(job, change.state), 0.0)
+            for birth in change.births:
+                tracer.step("accept", born(birth), 0.0)
 
     def _keep(self) -> None:
         """Renew the leases in hand, until nothing of them is left."""

@@ -77,7 +77,7 @@ LEVELS = (
     ("step",),
     ("codes",),
     ("document", "head", "sealed", "listening"),
-    ("message", "values", "certificates", "outage", "roles", "variables"),
+    ("message", "values", "certificates", "outage", "roles", "variables", "telemetry"),
     ("logs", "errors", "fields", "bell", "notify", "metrics", "xslt3", "renewal"),
 )
 CONTRACTS = {"channels.channel", "stores.contract", "stores.custody", "stores.doorbell"}

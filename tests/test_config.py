@@ -25,7 +25,7 @@ from broker.errors import ConfigError
 from broker.fields import Field
 
 FOLDER = Path(__file__).parent / "config"
-ENVIRON = {"SECRET": "geheim-1964"}
+ENVIRON = {"SECRET": "geheim-1964", "FOLDERS": "/geheim/bin:/bin"}
 KNOWN = Known(
     kinds={
         "directory": (
@@ -37,7 +37,7 @@ KNOWN = Known(
             *Channel.COMMON,
         ),
         "rest": (
-            Field("address", "url", "where it is", required=True),
+            Field("address", "http", "where it is", required=True),
             Field("password_file", "secret_file", "password"),
             *Channel.COMMON,
         ),
@@ -119,11 +119,11 @@ def test_every_broken_file_says_what_it_expects() -> None:
 
 
 def test_no_finding_shows_a_value_from_the_environment() -> None:
-    file = FOLDER / "variable-value-not-shown.yaml"
-    with pytest.raises(ConfigError) as caught:
-        load(file, KNOWN, ENVIRON)
+    for name in ("variable-value-not-shown", "url-from-environment"):
+        with pytest.raises(ConfigError) as caught:
+            load(FOLDER / f"{name}.yaml", KNOWN, ENVIRON)
 
-    assert ENVIRON["SECRET"] not in str(caught.value)
+        assert "geheim" not in str(caught.value)
 
 
 def test_no_finding_shows_a_literal_secret() -> None:

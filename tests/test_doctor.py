@@ -450,3 +450,51 @@ def test_a_queue_that_is_away_is_told_with_what_it_means(patient: Patient) -> No
     (found,) = only(patient.seen(), Level.ERROR)
     assert found.key == "queue.wrong"
     assert "deliveries go on without it" in found.remedy("en")
+
+
+SHARED = "postgresql://xoev@127.0.0.1:1/xoev"
+
+
+def slow(patient: Patient, extra: str = "") -> None:
+    fields = f"kind: rest, address: 'http://127.0.0.1:1/', deadline: 60s{extra}"
+    patient.change("routes.yaml", "\nchannels:\n", f"\nchannels:\n  amt: {{{fields}}}\n")
+
+
+def test_a_call_that_may_outlast_a_lease_is_a_warning_where_repeats_do_harm(
+    patient: Patient,
+) -> None:
+    slow(patient)
+    patient.set(store=SHARED)
+
+    found = next(one for one in patient.seen() if one.key == "channels.outlasts")
+
+    assert (found.level, found.where) == (Level.WARNING, "amt")
+    assert "deadline is 60 s, XOEV_BROKER_LEASE 60 s" in found.text("en")
+    assert "XOEV_BROKER_LEASE länger" in found.remedy("de")
+
+
+def recognised(patient: Patient) -> None:
+    slow(patient, ", repeats: recognised")
+    patient.set(store=SHARED)
+
+
+def longer(patient: Patient) -> None:
+    slow(patient)
+    patient.set(store=SHARED, lease="61s")
+
+
+def alone(patient: Patient) -> None:
+    slow(patient)
+
+
+def usual(patient: Patient) -> None:
+    patient.set(store=SHARED)
+
+
+@pytest.mark.parametrize("change", [recognised, longer, alone, usual])
+def test_a_call_that_can_do_no_harm_is_no_warning(
+    change: Callable[[Patient], None], patient: Patient
+) -> None:
+    change(patient)
+
+    assert "channels.outlasts" not in {one.key for one in patient.seen()}

@@ -321,6 +321,24 @@ def test_a_file_that_is_gone_is_a_finding_too(bench: Make, daemon: Run) -> None:
     assert not service.reload()
 
 
+@pytest.mark.parametrize("field", ["url: 'http://x/'", "url: 'amqp://x/', queue: x"])
+def test_what_only_a_kind_of_channel_finds_is_reported_with_its_place(
+    bench: Make, daemon: Run, quiet: io.BytesIO, field: str
+) -> None:
+    broker = bench()
+    service = daemon(broker).start()
+    site = service.app.site
+    rewrite(broker, "channels:\n", f"channels:\n  amt: {{kind: amqp, {field}}}\n")
+
+    assert not service.reload()
+
+    assert service.app.site is site
+    told = map(json.loads, quiet.getvalue().splitlines())
+    (kept,) = [line for line in told if line["event"] == "kept"]
+    at = broker.file.read_text("utf-8").splitlines().index("channels:") + 2
+    assert kept["finding"].startswith(f"{broker.file}:{at}: channel amt: ")
+
+
 # failures
 
 

@@ -89,12 +89,14 @@ class Declared:
 
     Values have the Python type of their field kind: text, url, choice → str; path, secret_file →
     pathlib.Path;
-    seconds → float; number → int; bool → bool; list → tuple of str; no value → None.
+    seconds → float; number → int; bool → bool; list → tuple of str; no value → None. `line` is
+    where it stands in the file, 0 where that is not known.
     """
 
     name: str
     kind: str
     values: Mapping[str, Any] = field(default_factory=dict)
+    line: int = field(default=0, compare=False)
 
 
 class Channel(ABC):

@@ -22,7 +22,7 @@ class Rest(Channel):
     fields: ClassVar[tuple[Field, ...]] = (
         Field(
             "address",
-            "url",
+            "http",
             "where to send; {key}, {reference} and {kind} are filled in",
             required=True,
         ),
@@ -33,7 +33,7 @@ class Rest(Channel):
         ),
         Field("idempotency", "text", "name of the header that carries the key", "Idempotency-Key"),
         Field(
-            "ask", "url", "address with {key} that answers 200 if the key arrived and 404 if not"
+            "ask", "http", "address with {key} that answers 200 if the key arrived and 404 if not"
         ),
         Field(
             "reply", "choice", "whether the response is an answer", "none", choices=("none", "body")

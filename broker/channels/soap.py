@@ -37,7 +37,7 @@ class Soap(Channel):
         ),
         Field(
             "address",
-            "url",
+            "http",
             "where the service is; `soap:address` of the WSDL is not used",
             required=True,
         ),

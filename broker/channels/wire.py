@@ -20,6 +20,7 @@ from broker.channels.deadline import Deadline
 from broker.channels.secret import Secret, Stamp, stamp
 from broker.errors import ChannelError, ConfigError, DeliveryUnclear, Unreachable
 from broker.fields import Field
+from broker.values import http
 
 if TYPE_CHECKING:
     import httpcore
@@ -290,12 +291,10 @@ def _is_our_certificate(error: Exception) -> bool:
 
 def _parts(name: str, address: str) -> SplitResult:
     try:
-        parts = urlsplit(address)
-        if parts.scheme in ("http", "https") and parts.hostname and parts.port != 0:
-            return parts
-    except ValueError:
-        pass
-    raise ConfigError(f"{name}: the address is not of the form https://host:port/path")
+        return urlsplit(http(address))
+    except ConfigError:
+        text = f"{name}: the address is not of the form https://host:port/path"
+        raise ConfigError(text) from None
 
 
 def _secret(path: Path | None) -> Secret | None:

@@ -81,7 +81,7 @@ def _warnings(found: Settings, site: Site | None) -> tuple[str, ...]:
         from broker.catalog import Catalog
 
         return tuple(map(str, Catalog.load(found.adapters).findings))
-    from broker.app import disabled
+    from broker.app import disabled, outlasting
 
     told = {one for found in disabled(site).values() for one in found}
     broken = tuple(str(one) for one in site.catalog.findings if one not in told)
@@ -89,6 +89,7 @@ def _warnings(found: Settings, site: Site | None) -> tuple[str, ...]:
     ending = site.standards.ending(found.ending_weeks, now(), pairs)
     return (
         *_clear(found),
+        *(_outlasts(channel, found) for channel in outlasting(found, site)),
         *site.table.table.warnings,
         *broken,
         *(text for text in site.standards.warnings() if not text.startswith(_unused(site))),
@@ -103,6 +104,15 @@ def _clear(found: Settings) -> tuple[str, ...]:
     return (
         f"{variable('encryption')}=off: payloads are stored in the clear; whoever reads the store "
         "or a backup of it reads them",
+    )
+
+
+def _outlasts(channel: Channel, found: Settings) -> str:
+    lease = variable("lease")
+    return (
+        f'channel "{channel.name}": "deadline" is {channel.deadline:g} s and {lease} '
+        f"{found.lease:g} s: a process that hung may send what another has taken over, and the "
+        f'procedure does not recognise that; set "deadline" shorter or {lease} longer'
     )
 
 

@@ -104,7 +104,7 @@ def channels(root: Block, folder: Path, known: Known, report: Report) -> dict[st
         if kind:
             values = forms[kind].read(block, report, label)
             _secrets(forms[kind], values, block, report, label)
-        found[name] = Declared(name, kind, values)
+        found[name] = Declared(name, kind, values, block.line)
     return found
 
 

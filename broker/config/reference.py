@@ -12,6 +12,7 @@ _TYPES: Mapping[Kind, str] = {
     "text": "text",
     "path": "path",
     "url": "URL",
+    "http": "URL, `http` or `https`",
     "seconds": "duration",
     "number": "whole number",
     "size": "size",

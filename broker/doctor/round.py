@@ -73,6 +73,7 @@ class Round:
             lambda: table.adapters(site),
             lambda: table.standards(settings, site, self.world.now()),
             lambda: table.channels(site),
+            lambda: table.deadlines(settings, site),
         )
         for look in looks:
             yield from _safely(look)

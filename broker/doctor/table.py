@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from broker.app import disabled, look_at_queue
+from broker.app import disabled, look_at_queue, outlasting
 from broker.channels.channel import Channel
 from broker.doctor.remark import Remark, error, ok, warning
 from broker.errors import BrokerError, Finding
@@ -59,6 +59,13 @@ def channels(site: Site) -> Iterator[Remark]:
     """Try every channel, without sending anything."""
     with ThreadPoolExecutor(_PROBES) as pool:
         yield from pool.map(_tried, site.channels.values())
+
+
+def deadlines(settings: Settings, site: Site) -> Iterator[Remark]:
+    """Look for channels on which a process that hung may send once more."""
+    for one in outlasting(settings, site):
+        facts = {"deadline": f"{one.deadline:g}", "lease": f"{settings.lease:g}"}
+        yield warning("channels.outlasts", one.name, **facts)
 
 
 def queue(settings: Settings) -> Iterator[Remark]:

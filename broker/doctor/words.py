@@ -377,6 +377,14 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             "Zustellungen warten und werden wiederholt; der Gegenseite helfen, dann: xoev-broker "
             "check --probe",
         ),
+        "channels.outlasts": Words(
+            "{where}: deadline is {deadline} s, XOEV_BROKER_LEASE {lease} s: a process that hung "
+            "may send what another has taken over, and repeats do harm there",
+            "{where}: deadline ist {deadline} s, XOEV_BROKER_LEASE {lease} s: ein Prozess, der "
+            "hing, kann senden, was ein anderer übernommen hat, und Wiederholungen schaden dort",
+            "set the deadline of the channel shorter, or XOEV_BROKER_LEASE longer",
+            "die deadline der Anbindung kürzer oder XOEV_BROKER_LEASE länger einstellen",
+        ),
         "queue.good": Words("{count} queues on {where}", "{count} Warteschlangen auf {where}"),
         "queue.wrong": Words(
             "{text}",

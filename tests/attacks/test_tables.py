@@ -57,6 +57,8 @@ TABLES: Mapping[str, Callable[[Lure], bytes]] = {
     "not a number": lambda _: ROUTES.replace("max: 20", "max: .nan").encode(),
     "without an end": lambda _: ROUTES.replace("max: 20", "max: .inf").encode(),
     "below nothing": lambda _: ROUTES.replace("max: 20", "max: -20").encode(),
+    "an address that is a file": _channel("{kind: rest, address: 'file:///etc/passwd'}"),
+    "an address of folders": _channel("{kind: rest, address: 'http://${PATH}/'}"),
     "an unknown kind of channel": _channel("{kind: os.system, out: x}"),
     "an adapter that leads out": lambda _: (
         ROUTES + "routes:\n  - {name: a, match: {standard: xbau, recipient: 'x:1'}, "

@@ -56,6 +56,18 @@ def test_a_broken_adapter_is_a_warning_where_no_route_uses_it(
     assert "warning: goslar/bau/adapter.py:1: ModuleNotFoundError" in ran.out
 
 
+def test_a_deadline_beyond_the_lease_of_a_shared_store_is_a_warning(
+    place: Site, type_: Type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = "channels:\n  amt: {kind: rest, address: 'http://127.0.0.1:1/', deadline: 2m}\n"
+    place.routes.write_text(ROUTES.replace("channels:\n", slow), "utf-8")
+    monkeypatch.setenv("XOEV_BROKER_STORE", "postgresql://xoev@127.0.0.1:1/xoev")
+    ran = type_("check")
+
+    assert ran.code == 0
+    assert 'channel "amt": "deadline" is 120 s and XOEV_BROKER_LEASE 60 s' in ran.out
+
+
 def _private(place: Site, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
     folder = place.folder / "own/goslar/bau"
     folder.mkdir(parents=True)
