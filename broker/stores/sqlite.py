@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
+from broker import logs
 from broker.errors import StoreError
 from broker.stores.migrations import migrate
 from broker.stores.sql import SqlStore
@@ -21,6 +22,8 @@ from broker.stores.sql import SqlStore
 BUSY = 60_000
 #: Readers may keep the log from being cut off for so long (seconds).
 SCRUB = 5.0
+#: A larger file is not written anew by itself: writers would wait too long (bytes).
+WHOLE = 1_000_000_000
 PRAGMAS = {
     "journal_mode": "wal",
     "synchronous": "2",  # FULL: NORMAL loses acknowledged messages at a power cut
@@ -69,16 +72,30 @@ class SqliteStore(SqlStore):
         return changed
 
     def scrub(self) -> bool:
-        """Write the log back and cut it off: what was erased is still in there, and nowhere else.
+        """Write the file anew, and the log back into it: nothing of what was erased is left then.
 
-        False where a reader kept it from being cut off.
+        False where a reader, or too little room on the disk, kept it from that. A file of more
+        than 1 GB is left as it is, with a line in the log; see docs/howto/retention.md.
         """
         try:
             with closing(sqlite3.connect(self.file, timeout=SCRUB)) as connection:
+                whole = self._anew(connection)
                 (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
         except sqlite3.Error as error:
             raise StoreError(f"the log of the store cannot be written back: {error}") from error
-        return not busy
+        return whole and not busy
+
+    def _anew(self, connection: sqlite3.Connection) -> bool:
+        # Where SQLite splits a page it leaves copies between rows, which no secure_delete sees.
+        if self.file.stat().st_size > WHOLE:
+            logs.get().warning("stained", error="the file is too large to be written anew")
+            return True
+        try:
+            connection.execute("VACUUM")
+        except sqlite3.OperationalError as error:
+            logs.get().warning("stained", error=str(error))
+            return False
+        return True
 
     def slack(self) -> int:
         """Bytes of pages that hold nothing any more: the file does not shrink."""
