@@ -135,7 +135,8 @@ def test_a_second_answer_is_not_taken_for_the_answer_to_the_next_request(
     gate.ask(kind)
     gate.server.script = answer(503)
     try:
-        assert gate.ask(kind)["state"] == "unclear"
+        # Where it is seen on the idle connection, a new one is opened, and its 503 counts.
+        assert gate.ask(kind)["state"] in ("unclear", "waiting")
     finally:
         gate.server.script = good
     survived(gate.fort, f"answers, {kind}")
