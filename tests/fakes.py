@@ -20,6 +20,9 @@ from broker.upkeep import recover
 from broker.worker import Pace, Worker
 from tests.needs import ROOT
 
+#: A generous time-out in seconds: whatever takes longer has failed.
+WAIT = 30
+
 ROUTES = """\
 parties:
   wolfsburg: {{name: Stadt Wolfsburg, ags: 03103000}}
@@ -42,6 +45,16 @@ routes:
 """
 
 Step = Exception | Sent | Callable[[Prepared, Mark], Sent]
+
+
+def until(done: Callable[[], bool]) -> bool:
+    """Look again and again; return whether it came true in time."""
+    tick = Event()
+    for _ in range(WAIT * 100):
+        if done():
+            return True
+        tick.wait(0.01)
+    return False
 
 
 @dataclass

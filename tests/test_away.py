@@ -19,23 +19,12 @@ from broker.outage import Outage
 from broker.stores.contract import Change
 from broker.worker import Pace, Worker
 from tests import messages
-from tests.fakes import Bench, Make, benches
-
-WAIT = 30
+from tests.fakes import WAIT, Bench, Make, benches, until
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Make]:
     yield from benches(tmp_path)
-
-
-def until(done: Callable[[], bool]) -> bool:
-    tick = Event()
-    for _ in range(WAIT * 100):
-        if done():
-            return True
-        tick.wait(0.01)
-    return False
 
 
 class Database:

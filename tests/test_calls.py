@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 
@@ -17,23 +17,12 @@ from broker.stores.doorbell import Call
 from broker.worker import Pace, Worker
 from tests import messages
 from tests.bells import House, MemoryDoorbell
-from tests.fakes import Bench, Make, benches
-
-WAIT = 30
+from tests.fakes import WAIT, Bench, Make, benches, until
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Make]:
     yield from benches(tmp_path)
-
-
-def until(done: Callable[[], bool]) -> bool:
-    tick = Event()
-    for _ in range(WAIT * 100):
-        if done():
-            return True
-        tick.wait(0.01)
-    return False
 
 
 class Spied:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import Future
 from pathlib import Path
 from threading import Event
@@ -12,9 +12,7 @@ import pytest
 from broker.errors import StoreAway, StoreError
 from broker.offices import Chore, Offices, Rota, process, processes
 from broker.outage import Outage
-from tests.fakes import Bench, Make, benches
-
-WAIT = 30
+from tests.fakes import WAIT, Bench, Make, benches, until
 
 
 @pytest.fixture
@@ -24,15 +22,6 @@ def bench(tmp_path: Path) -> Iterator[Make]:
 
 def offices(broker: Bench, owner: str, *names: str, term: float = 60) -> Offices:
     return Offices(broker.app.store, owner, lambda: names or ("seal",), term, Outage())
-
-
-def until(done: Callable[[], bool]) -> bool:
-    tick = Event()
-    for _ in range(WAIT * 100):
-        if done():
-            return True
-        tick.wait(0.01)
-    return False
 
 
 def test_an_office_has_one_holder(bench: Make) -> None:

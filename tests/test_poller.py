@@ -18,9 +18,7 @@ from broker.poller import Poller
 from broker.stores.contract import Filter
 from broker.stores.sqlite import SqliteStore
 from tests import messages
-from tests.fakes import Bench, Make, benches
-
-WAIT = 30
+from tests.fakes import WAIT, Bench, Make, benches, until
 
 
 @pytest.fixture
@@ -41,15 +39,6 @@ def poller(broker: Bench, woken: list[bool] | None = None) -> Poller:
 
 def message(name: str, body: bytes) -> Incoming:
     return Incoming("message", name, body)
-
-
-def until(done: Callable[[], bool]) -> bool:
-    tick = Event()
-    for _ in range(WAIT * 100):
-        if done():
-            return True
-        tick.wait(0.01)
-    return False
 
 
 def test_a_message_that_lies_there_is_accepted_and_then_settled(bench: Make) -> None:

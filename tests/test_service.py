@@ -31,24 +31,13 @@ from broker.stores.sqlite import SqliteStore
 from broker.xoev.standards import Standards
 from tests import messages
 from tests.bells import MemoryDoorbell
-from tests.fakes import Bench, Make, benches
+from tests.fakes import WAIT, Bench, Make, benches, until
 from tests.needs import ROOT
-
-WAIT = 30
 
 
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Make]:
     yield from benches(tmp_path)
-
-
-def until(done: Callable[[], bool]) -> bool:
-    tick = Event()
-    for _ in range(WAIT * 100):
-        if done():
-            return True
-        tick.wait(0.01)
-    return False
 
 
 class Daemon:

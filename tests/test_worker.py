@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from threading import Event, Lock, Thread
@@ -25,9 +25,7 @@ from broker.stores.sqlite import SqliteStore
 from broker.worker import Pace, Worker
 from broker.xoev.standards import Standards
 from tests import messages
-from tests.fakes import Bench, Make, Script, benches
-
-WAIT = 30
+from tests.fakes import WAIT, Bench, Make, Script, benches, until
 
 
 @pytest.fixture
@@ -48,15 +46,6 @@ def start(broker: Bench, workers: list[Worker]) -> Worker:
     workers.append(worker)
     worker.start()
     return worker
-
-
-def until(done: Callable[[], bool]) -> bool:
-    tick = Event()
-    for _ in range(WAIT * 100):
-        if done():
-            return True
-        tick.wait(0.01)
-    return False
 
 
 class Hanging:

@@ -12,8 +12,8 @@ from broker.errors import ConfigError, Overloaded
 from broker.message import State
 from broker.roles import Role
 from tests import messages
-from tests.fakes import Make, benches
-from tests.test_service import Daemon, until
+from tests.fakes import Make, benches, until
+from tests.test_service import Daemon
 
 Run = Callable[..., Daemon]
 
