@@ -14,10 +14,10 @@ from uuid import uuid4
 from benchmarks.effort import Effort
 from benchmarks.failure import Failed
 from benchmarks.figures import Figure, Part, least
+from broker.amqp import Address
 from broker.standins.node import REMEDY, binaries
 from broker.standins.rabbitmq import RabbitMq
 from broker.stores import topology, wire
-from broker.stores.address import Address
 from broker.stores.rabbitmq import PREFETCH, RabbitDoorbell
 from broker.stores.ringing import WINDOW
 

@@ -19,10 +19,10 @@ from benchmarks.failure import PATIENCE, Failed
 from benchmarks.figures import Figure, Part, most
 from broker.app import App
 from broker.intake import Intake
+from broker.journal.notary import sealer
 from broker.journal.trail import entry
 from broker.journal.vault import MessageKey, Vault
 from broker.message import Direction, State
-from broker.service import sealer
 from broker.settings import Settings
 from broker.stores.contract import Form, Payload
 from broker.worker import Worker

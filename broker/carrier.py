@@ -13,12 +13,14 @@ from broker.errors import (
     ChannelError,
     DeliveryUnclear,
     StoreAway,
+    Unforeseen,
     Unreachable,
+    guarded,
 )
 from broker.journal.trail import Trail
 from broker.message import State
 from broker.outage import Outage
-from broker.outcome import Step, delivered, failed, unexpected
+from broker.outcome import Step, delivered, failed
 from broker.pipeline import Broker, deliver
 from broker.scribe import Scribe
 from broker.stores.contract import Change, Job
@@ -66,25 +68,26 @@ class Carrier:
         trail = Trail(job.id)
         step = Step(job, body, trail, self._broker)
         try:
-            sent = deliver(job, body, self._broker, trail, partial(self._mark, job, marked))
+            with guarded():
+                sent = deliver(job, body, self._broker, trail, partial(self._mark, job, marked))
+        except Unforeseen as error:
+            step = replace(step, marked=bool(marked))
+            return failed(step, self._doubtful(job, error, step.marked))
         except BrokerError as error:
             if not isinstance(error, _NotSent):
                 self._strength(job.channel, not isinstance(error, ChannelError))
             return failed(replace(step, marked=bool(marked)), error)
-        except Exception as error:  # noqa: BLE001 - a library below a channel may raise anything
-            step = replace(step, marked=bool(marked))
-            return failed(step, self._doubtful(job, error, step.marked))
         self._strength(job.channel, True)
         change, number = delivered(step, sent)
         if number:
             self._scribe.learn(job.id, number)
         return change
 
-    def _doubtful(self, job: Job, error: Exception, marked: bool) -> BrokerError:
+    def _doubtful(self, job: Job, error: Unforeseen, marked: bool) -> BrokerError:
         channel = self._broker.site.channels.get(job.channel)
         if marked and channel is not None and not channel.repeats:
-            return DeliveryUnclear(unexpected(error))
-        return Unreachable(unexpected(error))
+            return DeliveryUnclear(str(error))
+        return Unreachable(str(error))
 
     def _mark(self, job: Job, marked: list[bool]) -> None:
         if self._broker.site.channels[job.channel].repeats:

@@ -21,7 +21,7 @@ from typing import Final
 
 from broker.adapter import Adapter
 from broker.codes import Lists
-from broker.errors import BrokerError, ConfigError, Finding
+from broker.errors import BrokerError, ConfigError, Finding, guarded, original
 
 #: Entry points of this group name packages that hold adapters.
 GROUP: Final = "xoev_broker.adapters"
@@ -63,10 +63,11 @@ class Catalog:
             try:
                 if name in adapters:
                     raise ConfigError(findings=[Finding(f'adapter "{name}" exists twice')])
-                adapters[name] = _adapter(file, lists)
+                with guarded():
+                    adapters[name] = _adapter(file, lists)
                 places[name] = file.parent
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - code of others raises anything
-                broken[name] = tuple(_findings(error, file))
+            except (BrokerError, SystemExit) as error:
+                broken[name] = tuple(_findings(original(error), file))
                 findings += broken[name]
         gone = {name: found for name, found in broken.items() if name not in adapters}
         return cls(adapters, places, tuple(findings), gone, state)

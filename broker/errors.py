@@ -21,7 +21,9 @@ BrokerError
 ├── SchemaMissing                 → held
 ├── DeliveryUnclear               → unclear
 ├── ReplyError                    an answer that matches nothing or cannot be converted → dead
+├── Unforeseen                    code of others raised something of its own → dead
 ├── StoreError                    the store cannot be used: intake stops, the process exits
+│   ├── OlderCopy                 it lacks what was committed: a person must confirm it
 │   ├── StoreAway                 it cannot be reached for now: what was asked may be asked again
 │   └── Unsealed                  the journal was not sealed for too long: intake stops until it is
 └── ChannelError                  certainly not accepted, may succeed later → waiting
@@ -31,8 +33,11 @@ BrokerError
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,8 +205,16 @@ class ReplyError(BrokerError):
     """An answer of a procedure that matches no delivery or cannot be turned into XÖV."""
 
 
+class Unforeseen(BrokerError):
+    """Something that nobody foresaw was raised, by an adapter or a library."""
+
+
 class StoreError(BrokerError):
     """The store cannot be used."""
+
+
+class OlderCopy(StoreError):
+    """The store is an older copy: it lacks what was committed."""
 
 
 class StoreAway(StoreError):
@@ -222,3 +235,36 @@ class Unreachable(ChannelError):
 
 class Busy(ChannelError):
     """The other side asked to come back later."""
+
+
+@contextmanager
+def guarded(*known: type[Exception]) -> Iterator[None]:
+    """Turn what is raised inside and is no error of ours into Unforeseen; `known` passes as it is.
+
+    It stands around code of others, adapters and libraries, and where a thread must go on.
+    """
+    try:
+        yield
+    except Exception as error:  # code of others may raise anything
+        if isinstance(error, (BrokerError, *known)):
+            raise
+        raise Unforeseen(unexpected(error)) from error
+
+
+def original(error: BaseException) -> BaseException:
+    """Return what was raised before it became Unforeseen; any other error as it is."""
+    return (error.__cause__ or error) if isinstance(error, Unforeseen) else error
+
+
+def unexpected(error: Exception) -> str:
+    """Say what an unforeseen error was and where, without its text: that may hold a value."""
+    return f"unexpected {type(error).__name__} at {_place(error.__traceback__)}"
+
+
+def _place(trace: TracebackType | None) -> str:
+    # Not by `traceback`: it opens the files of the code, which a converter on trial may not.
+    if trace is None:
+        return "unknown place"
+    while trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{Path(trace.tb_frame.f_code.co_filename).name}:{trace.tb_lineno}"

@@ -14,6 +14,7 @@ from broker.adapter import Correlation
 from broker.answers import reply_birth
 from broker.channels.channel import Incoming
 from broker.errors import (
+    BrokerError,
     Conflict,
     Exhausted,
     Forbidden,
@@ -21,6 +22,7 @@ from broker.errors import (
     Refusal,
     ReplyError,
     SenderNotAllowed,
+    guarded,
 )
 from broker.journal.birth import birth, marked
 from broker.journal.restore import LOST, repeats
@@ -206,8 +208,9 @@ class Intake:
                 raise ReplyError(
                     f"the channel {channel} has {len(names)} adapters, a reply needs one"
                 )
-            parts = adapter(site, names[0]).replies(incoming.body)
-        except Exception as error:  # noqa: BLE001 - an adapter may raise anything
+            with guarded():
+                parts = adapter(site, names[0]).replies(incoming.body)
+        except BrokerError as error:
             problem = unreadable(error)
             return [self._reply(channel, incoming.name, incoming.body, 0, None, problem)]
         return [
@@ -217,9 +220,10 @@ class Intake:
 
     def _correlated(self, channel: str, name: str, source: str, part: bytes, number: int) -> Birth:
         try:
-            found = adapter(self._broker.site, name).correlate(part)
-            request = self._request(channel, found)
-        except Exception as error:  # noqa: BLE001 - an adapter may raise anything
+            with guarded():
+                found = adapter(self._broker.site, name).correlate(part)
+                request = self._request(channel, found)
+        except BrokerError as error:
             return self._reply(channel, source, part, number, None, unreadable(error))
         if found.number and found.number != request.number:
             line = entry(request.id, "numbered", number=found.number)

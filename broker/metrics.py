@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -63,17 +63,9 @@ class Meter:
         self._counts: dict[str, list[int]] = {}
         self._seconds: dict[str, float] = {}
 
-    @contextmanager
-    def step(self, name: str, about: About | None = None) -> Iterator[None]:
+    def step(self, name: str, about: About | None = None) -> AbstractContextManager[None]:
         """Measure what is done inside, also where it fails."""
-        begun, error = time.perf_counter(), ""
-        try:
-            yield
-        except BaseException as problem:
-            error = type(problem).__name__
-            raise
-        finally:
-            self.took(name, time.perf_counter() - begun, about, error)
+        return _Watch(self, name, about)
 
     def took(self, name: str, seconds: float, about: About | None = None, error: str = "") -> None:
         """Count a step that took so long and ended now."""
@@ -95,3 +87,20 @@ class Meter:
                 name: Measured(tuple(counts), self._seconds[name])
                 for name, counts in sorted(self._counts.items())
             }
+
+
+class _Watch(AbstractContextManager[None]):
+    """Runs from the moment it is entered."""
+
+    def __init__(self, meter: Meter, name: str, about: About | None) -> None:
+        self._meter = meter
+        self._name = name
+        self._about = about
+        self._begun = 0.0
+
+    def __enter__(self) -> None:
+        self._begun = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        seconds = time.perf_counter() - self._begun
+        self._meter.took(self._name, seconds, self._about, kind.__name__ if kind else "")

@@ -8,7 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from threading import Event, Thread
 
-from broker.errors import StoreAway, StoreError
+from broker.errors import (
+    BrokerError,
+    StoreAway,
+    StoreError,
+    guarded,
+    original,
+)
 from broker.outage import Outage
 from broker.stores.contract import Store
 
@@ -162,10 +168,11 @@ class Rota:
             if chore.office and not self._has(chore.office):
                 continue
             try:
-                chore.act()
+                with guarded():
+                    chore.act()
             except StoreAway as error:
                 self._outage.begun(error)
-            except Exception as error:  # noqa: BLE001 - a thread that ends unseen would be missed
+            except BrokerError as error:
                 if not self._stopping.is_set():
-                    broken(error)
+                    broken(original(error))
                 return

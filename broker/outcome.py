@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-import sys
-import traceback
 from dataclasses import dataclass
-from pathlib import Path
 
 from broker.answers import rejection_birth, reply_birth
 from broker.channels.channel import Sent
@@ -21,6 +18,7 @@ from broker.errors import (
     ReplyError,
     SchemaMissing,
     StoreError,
+    guarded,
 )
 from broker.journal.trail import Fact, Trail
 from broker.journal.vault import MessageKey
@@ -70,15 +68,16 @@ def replied(step: Step, reply: bytes) -> tuple[tuple[Birth, ...], str]:
     if not job.adapter:
         return (), ""
     try:
-        found = adapter(broker.site, job.adapter).correlate(reply)
-        if found.reference not in ("", job.reference):
-            raise ReplyError("the reply names another delivery than the one it answers")
-        number = found.number
+        with guarded():
+            found = adapter(broker.site, job.adapter).correlate(reply)
+            if found.reference not in ("", job.reference):
+                raise ReplyError("the reply names another delivery than the one it answers")
+            number = found.number
     except Exhausted:
         # The procedure has it, and the reply must not be lost with this process: it is read again
         # when it is converted.
         pass
-    except Exception as problem:  # noqa: BLE001 - an adapter may raise anything
+    except BrokerError as problem:
         error = unreadable(problem)
     identity = ("reply", job.channel, job.id, hashlib.sha256(reply).hexdigest())
     return (reply_birth(broker, reply, job.channel, identity, job, error),), number
@@ -138,7 +137,7 @@ def _first(error: BrokerError) -> dict[str, Fact]:
     return {"line": found.line or None, "path": found.path, "rule": found.rule}
 
 
-def unreadable(error: Exception) -> ReplyError:
+def unreadable(error: BrokerError) -> ReplyError:
     """Return what becomes of a reply that could not be read: a case for a person.
 
     A failing store or process is no fault of the reply and is raised again: it is offered again.
@@ -147,11 +146,4 @@ def unreadable(error: Exception) -> ReplyError:
         raise error
     if isinstance(error, ReplyError):
         return error
-    return ReplyError(str(error) if isinstance(error, BrokerError) else unexpected(error))
-
-
-def unexpected(error: Exception) -> str:
-    """Say what an unforeseen error was and where, without its text: that may hold a value."""
-    frames = traceback.extract_tb(error.__traceback__ or sys.exc_info()[2])
-    place = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
-    return f"unexpected {type(error).__name__} at {place}"
+    return ReplyError(str(error))

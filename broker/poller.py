@@ -7,7 +7,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event, Thread
 
 from broker.channels.channel import Channel, Incoming, Verdict
-from broker.errors import BrokerError, ChannelError, Overloaded, Refusal, StoreAway
+from broker.errors import (
+    BrokerError,
+    ChannelError,
+    Overloaded,
+    Refusal,
+    StoreAway,
+    guarded,
+)
 from broker.intake import Intake
 from broker.logs import get
 from broker.message import Message
@@ -76,8 +83,9 @@ class Poller:
 
     def _look(self, channel: Channel) -> None:
         try:
-            while not self._stopping.is_set() and self.look(channel):
-                pass
+            with guarded():
+                while not self._stopping.is_set() and self.look(channel):
+                    pass
         except ChannelError as error:
             self._strength(channel.name, False, str(error))
         except Overloaded:
@@ -88,8 +96,6 @@ class Poller:
             self._outage.begun(error)
         except BrokerError as error:
             self._log.error("failed", channel=channel.name, error=str(error))
-        except Exception as error:  # noqa: BLE001 - one channel must not end all looking
-            self._log.error("failed", channel=channel.name, error=type(error).__name__)
         else:
             self._strength(channel.name, True, "")
 

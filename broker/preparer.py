@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from broker.errors import BrokerError, Exhausted, ReplyError, StoreAway, StoreError
+from broker.errors import (
+    BrokerError,
+    Exhausted,
+    ReplyError,
+    StoreAway,
+    StoreError,
+    guarded,
+)
 from broker.journal.trail import Trail
 from broker.message import Direction, State
-from broker.outcome import Step, failed, unexpected
+from broker.outcome import Step, failed
 from broker.pipeline import Broker, answer, prepare
 from broker.stores.contract import Change, Job
 
@@ -53,15 +60,14 @@ class Preparer:
 
     def _prepared(self, step: Step) -> tuple[Change, bytes | None]:
         try:
-            if step.job.direction is Direction.ANSWER:
-                return self._answered(step)
-            made = prepare(step.job, step.body, self._broker, step.trail)
+            with guarded():
+                if step.job.direction is Direction.ANSWER:
+                    return self._answered(step)
+                made = prepare(step.job, step.body, self._broker, step.trail)
         except (Exhausted, StoreAway):
             raise  # no fault of the message
         except BrokerError as error:
             return failed(step, error), None
-        except Exception as error:  # noqa: BLE001 - an adapter may raise anything
-            return failed(step, ReplyError(unexpected(error))), None
         return self._kept(step, made), made
 
     def _answered(self, step: Step) -> tuple[Change, bytes]:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from broker.answers import way_back
-from broker.errors import ReplyError, SenderNotAllowed
+from broker.errors import (
+    BrokerError,
+    ReplyError,
+    SenderNotAllowed,
+    guarded,
+)
 from broker.journal.entry import decode
 from broker.journal.trail import entry
 from broker.journal.vault import salted
@@ -209,8 +214,9 @@ class Proposals:
         site, store = self._broker.site, self._broker.store
         name = row.adapter or next(iter(site.adapters_of(row.party)), "")
         try:
-            found = adapter(site, name).correlate(body)
-        except Exception as error:  # an adapter may raise anything
+            with guarded():
+                found = adapter(site, name).correlate(body)
+        except BrokerError as error:
             raise unreadable(error) from error
         request = store.row(row.answers) if row.answers else None
         if request is None:

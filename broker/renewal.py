@@ -7,15 +7,19 @@ that connections wait for the successor instead of being refused.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
 import sys
 from collections.abc import Mapping, MutableMapping
+from contextlib import suppress
 from typing import NoReturn
 
 #: Where the first socket that is passed on must be, by the convention of systemd.
 FIRST = 3
+#: The number of a limit in the C library (glibc), by its header.
+_MMAP_THRESHOLD = -3
 _OWNER, _COUNT, _NAMES = "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"
 
 
@@ -60,3 +64,13 @@ def resident() -> int:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
     except (OSError, ValueError, IndexError):
         return 0
+
+
+def steady_memory() -> None:
+    """Give large blocks back to the system as soon as they are free (glibc only; else nothing).
+
+    The C library raises the size from which it does so after the first large message, and would
+    keep the memory of a 30 MB attachment for ever.
+    """
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1 << 20)

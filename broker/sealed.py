@@ -22,7 +22,11 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Final, Self, TypeVar
 
-from broker.errors import BrokerError, ConversionFailed
+from broker.errors import (
+    BrokerError,
+    ConversionFailed,
+    guarded,
+)
 
 Made = TypeVar("Made")
 
@@ -89,8 +93,9 @@ def run(convert: Callable[..., Made], *args: Any) -> Made:
 def _again(convert: Callable[..., Made], *args: Any) -> Made:
     # A library makes anything of a file that it cannot open, so any error means the same here.
     try:
-        return convert(*args)
-    except Exception as error:
+        with guarded():
+            return convert(*args)
+    except BrokerError as error:
         raise ConversionFailed(OPENED) from error
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from broker.errors import ConfigError
+from broker.errors import BrokerError, ConfigError, guarded, original
 from broker.logs import get
 from broker.metrics import About
 
@@ -68,9 +68,11 @@ class Spans:
     def step(self, name: str, about: About, seconds: float, error: str = "") -> None:
         """Take a step that ended now; `error` is the type of what went wrong, never its text."""
         try:
-            self._span(name, about, seconds, error)
-        except Exception as problem:  # noqa: BLE001 - a trace must never fail a delivery
-            get().debug("untraced", message_id=about.message, error=type(problem).__name__)
+            with guarded():
+                self._span(name, about, seconds, error)
+        except BrokerError as problem:
+            kind = type(original(problem)).__name__
+            get().debug("untraced", message_id=about.message, error=kind)
 
     def stop(self, seconds: float) -> None:
         """Send what waits, for so long at most; what is left then is dropped."""
@@ -125,9 +127,10 @@ class _Outlet:
         from opentelemetry.sdk.trace.export import SpanExportResult
 
         try:
-            result, error = self._exporter.export(spans), "the collector does not take them"
-        except Exception as problem:  # noqa: BLE001 - libraries below an exporter may raise anything
-            result, error = SpanExportResult.FAILURE, type(problem).__name__
+            with guarded():
+                result, error = self._exporter.export(spans), "the collector does not take them"
+        except BrokerError as problem:
+            result, error = SpanExportResult.FAILURE, type(original(problem)).__name__
         works = result is SpanExportResult.SUCCESS
         if self._works and not works:
             get().warning("untraced", error=error)

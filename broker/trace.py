@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal
 
 from broker.errors import BrokerError
 from broker.journal.birth import case_key
-from broker.journal.entry import Line, decode, stamp
+from broker.journal.entry import Line, decode
 from broker.journal.vault import Vault
 from broker.message import State
+from broker.records import line_record, record
 from broker.stores.contract import Filter, Row, Store
 
 Language = Literal["en", "de"]
@@ -230,52 +230,6 @@ def state(value: State, language: Language) -> str:
     return STATES[value][language == "de"]
 
 
-#: The keys of a record, in the order in which they are written.
-FIELDS = (
-    "id", "direction", "state", "received", "changed", "party", "standard", "version", "kind",
-    "uuid", "sender", "recipient", "test", "size", "route", "adapter", "channel", "reference",
-    "number", "attempts", "due", "reason", "error", "receipt", "answers", "replays",
-)  # fmt: skip
-
-
-def record(row: Row) -> dict[str, Any]:
-    """Return one message for a machine: stable keys, times in UTC, no payload, no names."""
-    head = row.envelope
-    return {
-        "id": row.id,
-        "direction": row.direction.value,
-        "state": row.state.value,
-        "received": stamp(row.received),
-        "changed": stamp(row.changed),
-        "party": row.party,
-        "standard": head.standard,
-        "version": head.version,
-        "kind": head.kind,
-        "uuid": head.uuid,
-        "sender": head.sender.key,
-        "recipient": head.recipient.key,
-        "test": head.test is not None,
-        "size": row.size,
-        "route": row.route,
-        "adapter": row.adapter,
-        "channel": row.channel,
-        "reference": row.reference,
-        "number": row.number,
-        "attempts": row.attempts,
-        "due": _due(row),
-        "reason": row.reason,
-        "error": row.error,
-        "receipt": row.receipt,
-        "answers": row.answers,
-        "replays": row.replays,
-    }
-
-
-def _due(row: Row) -> str | None:
-    due: datetime | None = row.due if row.state is State.WAITING else None
-    return stamp(due) if due else None
-
-
 def document(story: Story) -> dict[str, Any]:
     """Return a story for a machine."""
     return {
@@ -288,15 +242,4 @@ def document(story: Story) -> dict[str, Any]:
             | {"entries": [line_record(line) for line in chapter.lines]}
             for chapter in story.chapters
         ],
-    }
-
-
-def line_record(line: Line) -> dict[str, Any]:
-    """Return one entry of the journal for a machine."""
-    return {
-        "seq": line.seq,
-        "time": stamp(line.time),
-        "event": line.event,
-        "actor": line.actor,
-        "facts": dict(line.facts),
     }

@@ -14,11 +14,10 @@ import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import httpx
@@ -49,7 +48,7 @@ routes:
     retry: {{first: 0.1s, factor: 2, longest: 1s, give_up: 1d}}
 """
 _RUN = "import sys; from broker.cli import main; sys.exit(main())"
-_LISTENS = re.compile(r"listens on http://[^:]+:(\d+)")
+_LISTENS = re.compile(r"listens on https?://[^:]+:(\d+)")
 
 
 def until(done: Callable[[], bool], what: str = "") -> None:
@@ -176,6 +175,41 @@ def _read(stream: Iterator[str], take: Callable[[str], None]) -> None:
         take(line)
 
 
+def laid(folder: Path, routes: str) -> None:
+    """Write a routing table, and the token of its portal."""
+    (folder / "routes.yaml").write_text(routes, "utf-8")
+    token = folder / "portal.token"
+    token.touch(mode=0o600)
+    token.write_text(hashlib.sha256(TOKEN.encode()).hexdigest())
+
+
+def environment(folder: Path, **settings: str) -> dict[str, str]:
+    """Return the environment of a site in a folder: the usual settings, and those named here."""
+    usual = {
+        "routes": str(folder / "routes.yaml"),
+        "adapters": str(ROOT / "adapters"),
+        "schemas": str(ROOT / "schemas/xoev"),
+        "state": str(folder / "var"),
+        "site_key": str(folder / "site.key"),
+        "journal_key": str(folder / "journal.key"),
+        "listen": "127.0.0.1:0",
+        "poll": "0.1s",
+        "lease": "5s",
+        "xml_threads": "1",
+    }
+    return {f"XOEV_BROKER_{name.upper()}": text for name, text in (usual | settings).items()}
+
+
+@contextmanager
+def opened(environ: Mapping[str, str]) -> Iterator[Store]:
+    """Open the store of a site beside its processes."""
+    store = open_store(Settings.load(environ), lambda _error: None)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
 class Town:
     """A procedure, a configuration, and nodes on one store."""
 
@@ -185,41 +219,18 @@ class Town:
         self.procedure = Procedure()
         self.nodes: list[Node] = []
         self._shared = bool(store)
-        self.environ = {
-            "XOEV_BROKER_ROUTES": str(folder / "routes.yaml"),
-            "XOEV_BROKER_ADAPTERS": str(ROOT / "adapters"),
-            "XOEV_BROKER_SCHEMAS": str(ROOT / "schemas/xoev"),
-            "XOEV_BROKER_STATE": str(folder / "var"),
-            "XOEV_BROKER_SITE_KEY": str(folder / "site.key"),
-            "XOEV_BROKER_JOURNAL_KEY": str(folder / "journal.key"),
-            "XOEV_BROKER_LISTEN": "127.0.0.1:0",
-            "XOEV_BROKER_POLL": "0.1s",
-            "XOEV_BROKER_LEASE": "5s",
-            "XOEV_BROKER_XML_THREADS": "1",
-            **({"XOEV_BROKER_STORE": store} if store else {}),
-            **environ,
-        }
+        self.environ = environment(folder, **({"store": store} if store else {})) | environ
 
     def __enter__(self) -> Self:
         self.procedure.server.__enter__()
-        (self.folder / "routes.yaml").write_text(
-            ROUTES.format(place=self.procedure.server.address), "utf-8"
-        )
-        token = self.folder / "portal.token"
-        token.touch(mode=0o600)
-        token.write_text(hashlib.sha256(TOKEN.encode()).hexdigest())
+        laid(self.folder, ROUTES.format(place=self.procedure.server.address))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.procedure.gate.set()
         for node in self.nodes:
             node.stop(signal.SIGKILL)
-        self.procedure.server.__exit__(kind, error, trace)
+        self.procedure.server.__exit__()
 
     def node(self, role: str = "all", **environ: str) -> Node:
         """Start a process; on a shared store it has a state folder of its own."""
@@ -236,14 +247,9 @@ class Town:
             timeout=WAIT, check=True,
         ).stdout  # fmt: skip
 
-    @contextmanager
-    def store(self) -> Iterator[Store]:
+    def store(self) -> AbstractContextManager[Store]:
         """Open the store beside the nodes."""
-        store = open_store(Settings.load(self.environ), lambda _error: None)
-        try:
-            yield store
-        finally:
-            store.close()
+        return opened(self.environ)
 
     def settle(self, count: int) -> list[Row]:
         """Wait until so many requests are delivered; return them in the order of acceptance."""
@@ -291,12 +297,7 @@ class Service:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self._count = 0
         self._thread.join()

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from broker.access import ACTS, Access, acts, described
-from broker.cli.commands import COMMANDS, GROUPS
+from broker.cli.commands import COMMANDS
+from broker.cli.groups import GROUPS
 from broker.cli.repair import acting
 from broker.errors import StoreError
 from broker.journal.birth import business_key

@@ -59,7 +59,7 @@ LEVELS = (
         "deadlines",
     ),
     ("catalog",),
-    ("config",),
+    ("config", "records"),
     ("journal",),
     ("channels", "stores"),
     (
@@ -68,6 +68,7 @@ LEVELS = (
         "stores.custody",
         "stores.doorbell",
         "stores.mending",
+        "stores.tree",
         "stores.lookout",
     ),
     ("settings", "xoev"),
@@ -76,12 +77,12 @@ LEVELS = (
     ("stylesheet", "formats"),
     ("step",),
     ("codes",),
-    ("document", "head", "sealed", "listening"),
-    ("message", "values", "certificates", "outage", "roles", "variables", "telemetry"),
+    ("document", "head", "sealed", "listening", "maintenance"),
+    ("message", "values", "certificates", "outage", "roles", "variables", "telemetry", "amqp"),
     ("logs", "errors", "fields", "bell", "notify", "metrics", "xslt3", "renewal"),
 )
 CONTRACTS = {"channels.channel", "stores.contract", "stores.custody", "stores.doorbell"}
-CONTRACTS |= {"stores.mending", "stores.lookout"}
+CONTRACTS |= {"stores.mending", "stores.lookout", "stores.tree"}
 MAY_NAME_CONCRETE = ("app", "cli.demo", "standins")
 FORBIDDEN_NAMES = {"util", "utils", "helper", "helpers", "common", "manager", "base", "misc"}
 HEAVY = {"httpx", "pika", "requests", "xmlschema", "zeep"}

@@ -7,14 +7,24 @@ import inspect
 import pytest
 
 from broker import errors
-from broker.errors import BrokerError, ConfigError, Finding, NoRoute, UnknownCode
+from broker.errors import (
+    BrokerError,
+    ConfigError,
+    Finding,
+    NoRoute,
+    Unforeseen,
+    UnknownCode,
+    guarded,
+    original,
+    unexpected,
+)
 
 ALL = [
     kind for _, kind in inspect.getmembers(errors, inspect.isclass) if issubclass(kind, BrokerError)
 ]
 BRANCHES = {
     "ConfigError", "Refusal", "MessageError", "Overloaded", "Exhausted", "SchemaMissing",
-    "DeliveryUnclear", "ReplyError", "StoreError", "ChannelError",
+    "DeliveryUnclear", "ReplyError", "StoreError", "ChannelError", "Unforeseen",
 }  # fmt: skip
 
 
@@ -63,3 +73,23 @@ def test_a_configuration_error_lists_all_findings() -> None:
     error = ConfigError("2 findings", findings=[Finding("one", "a"), Finding("two", "b")])
 
     assert str(error) == "2 findings\na: one\nb: two"
+
+
+def test_an_unforeseen_error_is_named_without_its_text() -> None:
+    with pytest.raises(Unforeseen) as caught, guarded():
+        raise ValueError("Erika Planck")
+
+    assert str(caught.value).startswith("unexpected ValueError at test_errors.py:")
+    assert str(original(caught.value)) == "Erika Planck"
+
+
+@pytest.mark.parametrize("error", [NoRoute("none"), KeyError("known"), SystemExit(1)])
+def test_a_guard_lets_pass_what_is_known_and_what_ends_the_process(error: BaseException) -> None:
+    with pytest.raises(type(error)) as caught, guarded(KeyError):
+        raise error
+
+    assert caught.value is error is original(error)
+
+
+def test_an_error_that_was_never_raised_has_no_place() -> None:
+    assert unexpected(ValueError()) == "unexpected ValueError at unknown place"

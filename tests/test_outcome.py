@@ -26,7 +26,7 @@ from broker.errors import (
 from broker.journal.entry import decode
 from broker.journal.trail import Trail
 from broker.message import Direction, State
-from broker.outcome import Step, failed, unexpected, unreadable
+from broker.outcome import Step, failed, unreadable
 from broker.repair import Repair
 from broker.stores.contract import Change, Room
 from tests import messages
@@ -223,15 +223,6 @@ def test_a_person_who_knows_ends_the_doubt(bench: Make) -> None:
 
 
 # texts
-
-
-def test_an_unforeseen_error_is_named_without_its_text() -> None:
-    try:
-        raise ValueError("Erika Planck")
-    except ValueError as error:
-        text = unexpected(error)
-
-    assert text.startswith("unexpected ValueError at test_outcome.py:")
 
 
 def test_a_failing_store_or_process_is_no_fault_of_a_reply() -> None:

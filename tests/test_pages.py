@@ -14,7 +14,8 @@ import yaml
 from broker.app import known
 from broker.catalog import Catalog
 from broker.channels.table import LEDGER
-from broker.cli.commands import COMMANDS, GROUPS
+from broker.cli.commands import COMMANDS
+from broker.cli.groups import GROUPS
 from broker.config.load import load
 from broker.config.tables import Known
 from broker.message import State

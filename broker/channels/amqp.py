@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar, Literal
 
-from broker.channels.address import parse
+from broker.amqp import FORM, Address
 from broker.channels.channel import Channel, Declared, Incoming, Mark, Prepared, Sent, Verdict
 from broker.channels.deadline import Deadline
 from broker.channels.fate import Fate, Letter, Outcome
 from broker.channels.inlet import APP, MEGABYTE, Inlet, Source
-from broker.channels.link import Link, Server
+from broker.channels.link import Link
 from broker.channels.session import Session
 from broker.errors import (
     BrokerError,
@@ -88,16 +89,14 @@ class Amqp(Channel):
         self._exchange = str(values.get("exchange") or "")
         self._key = str(values.get("routing_key") or "")
         self._create = bool(values.get("declare"))
-        self._server = Server(
-            parse(self.name, str(values["url"])), values.get("password_file"), values.get("ca_file")
-        )
+        self._address = self._read()
         if bool(values.get("queue")) != bool(values.get("from")):
             raise ConfigError(f"{self.name}: queue and from belong together, set both or none")
         self._inlets = {
             "message": self._inlet("message", str(values.get("queue") or "")),
             "reply": self._inlet("reply", str(values.get("replies") or "")),
         }
-        self._out = Link(self.name, self._server, self._check_out)
+        self._out = Link(self.name, self._address, self._check_out)
 
     def send(self, prepared: Prepared, mark: Mark) -> Sent:
         """Publish one message; every queue that it belongs to has it on disk afterwards."""
@@ -139,16 +138,41 @@ class Amqp(Channel):
         with self._timed() as deadline:
             self._out.session(deadline)
             for inlet in filter(None, self._inlets.values()):
-                inlet.link.session(deadline)
+                inlet.count(inlet.link.session(deadline), deadline)
         queues = [inlet.source.queue for inlet in self._inlets.values() if inlet]
-        nodes = ", ".join(map(str, self._server.address.nodes))
-        return f"RabbitMQ at {nodes} answers" + (f", reads {', '.join(queues)}" if queues else "")
+        nodes = ", ".join(map(str, self._address.nodes))
+        read = f", reads {', '.join(queues)}" if queues else ""
+        lying = [f"{count} in {queue}" for queue, count in self._aside().items() if count]
+        return f"RabbitMQ at {nodes} answers{read}" + (f"; {', '.join(lying)}" if lying else "")
+
+    @property
+    def aside(self) -> int | None:
+        """Return how many messages lie in its quarantine queues."""
+        found = self._aside()
+        return sum(found.values()) if found else None
+
+    def _aside(self) -> dict[str, int]:
+        # Both inlets may have the same quarantine.
+        inlets = filter(None, self._inlets.values())
+        return {one.source.quarantine: one.aside for one in inlets if one.aside is not None}
 
     def close(self) -> None:
         """Hang up; what is not settled goes back to its queue."""
         for inlet in filter(None, self._inlets.values()):
             inlet.link.close()
         self._out.close()
+
+    def _read(self) -> Address:
+        url, files = str(self.values["url"]), ("password_file", "ca_file")
+        wrong = ConfigError(f"{self.name}: url is not of the form {FORM}")
+        login = url.partition("://")[2].rpartition("@")[0]
+        if ":" in login:  # a password has no place in routes.yaml
+            raise wrong
+        try:
+            address = Address.read(url, *(self.values.get(name) for name in files))
+        except ConfigError:
+            raise wrong from None
+        return replace(address, password="")
 
     @contextmanager
     def _timed(self) -> Iterator[Deadline]:
@@ -171,7 +195,7 @@ class Amqp(Channel):
             for name in (queue, quarantine):
                 self._look(session, name, deadline)
 
-        link = Link(self.name, self._server, check)
+        link = Link(self.name, self._address, check)
         source = Source(queue, role, quarantine, user, limit)
         return Inlet(self.name, source, link, self._publish)
 

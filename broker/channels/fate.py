@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from broker.amqp import causes
+
 _TURNED_DOWN = frozenset((311, 403, 404, 406))  #: the server says: this very message, no
 
 
@@ -77,20 +79,9 @@ def ended(error: BaseException) -> Ended:
         socket.gaierror: "nobody knows this host name",
         ConnectionRefusedError: "the connection is refused; check url and whether it is running",
     }
-    root = _root(error)
+    *_, root = causes(error)
     kind = type(error) if type(error) in known else type(root)
     return Ended(known.get(kind, f"no connection ({kind.__name__})"))
-
-
-def _root(error: BaseException) -> BaseException:
-    """Return what lies deepest in pika's wrapping of errors."""
-    while True:
-        inner = [each for each in error.args if isinstance(each, BaseException)]
-        inner += [*getattr(error, "exceptions", ())]
-        inner += [each for each in (getattr(error, "exception", None),) if each is not None]
-        if not inner:
-            return error
-        error = inner[-1]
 
 
 def confirmed(taken: bool, returned: bool) -> Outcome:

@@ -52,6 +52,8 @@ class Inlet:
         self.link = link
         self._name = name
         self._publish = publish
+        #: How many messages lay in the quarantine at the last look.
+        self.aside: int | None = None
         self._session: Session | None = None
         self._condemned: dict[int, Verdict] = {}
 
@@ -65,7 +67,7 @@ class Inlet:
         room = source.limit - sum(len(each.body) for each in held)
         session.fetch(source.queue, BATCH - len(held), room, deadline.left())
         self._judge(session)
-        failure = failure or self._bury(session, deadline)
+        failure = failure or self._bury(session, deadline) or self._counted(session, deadline)
         found = [
             self._incoming(session, each)
             for each in session.held
@@ -74,6 +76,10 @@ class Inlet:
         if failure is not None and not found:
             raise failure
         return found
+
+    def count(self, session: Session, deadline: Deadline) -> None:
+        """Look how much lies in the quarantine. Raises Unreachable, TimeoutError."""
+        self.aside = session.count(self.source.quarantine, deadline.left())
 
     def settle(self, incoming: Incoming, verdict: Verdict, deadline: Deadline) -> None:
         """Acknowledge what was taken; bring the rest to the quarantine, now or at the next look."""
@@ -112,6 +118,15 @@ class Inlet:
                 return failure
             session.settle(tag)
             del self._condemned[tag]
+        return None
+
+    def _counted(self, session: Session, deadline: Deadline) -> ChannelError | None:
+        try:
+            self.count(session, deadline)
+        except TimeoutError:
+            return Unreachable(f"{self._name}: the quarantine could not be counted in time")
+        except ChannelError as error:
+            return error
         return None
 
     def _moved(

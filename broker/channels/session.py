@@ -12,12 +12,20 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from broker.channels.fate import Delivery, Ended, Fate, Letter, Outcome, confirmed, ended, last
-from broker.errors import Unreachable
+from broker.errors import (
+    BrokerError,
+    Unreachable,
+    guarded,
+    original,
+)
+
+T = TypeVar("T")
 
 _CLOSING = 5.0  #: seconds for saying goodbye
+_ABORTING = 1.0  #: seconds for giving up a connection that is not there yet
 _NACKS = 3
 IDLE = 60.0  #: seconds after which what was fetched and nobody settles is given back
 _PERSISTENT = 2
@@ -135,10 +143,16 @@ class Session:
                 passive=not create,
                 durable=create,
                 arguments=_QUORUM if create else None,
-                callback=lambda _frame: _finish(done),
+                callback=lambda _frame: _finish(done, None),
             ),
         )
         self._wait(done, within)
+
+    def count(self, queue: str, within: float) -> int:
+        """Return how many messages wait in a queue; Unreachable if that fails."""
+        done: Future[int] = Future()
+        self._issue(done, lambda: self._count(queue, done))
+        return self._wait(done, within)
 
     def exchange(self, name: str, within: float) -> None:
         """Look for an exchange; Unreachable if it is not there."""
@@ -146,7 +160,7 @@ class Session:
         self._issue(
             done,
             lambda: self._channel.exchange_declare(
-                name, passive=True, callback=lambda _frame: _finish(done)
+                name, passive=True, callback=lambda _frame: _finish(done, None)
             ),
         )
         self._wait(done, within)
@@ -173,9 +187,9 @@ class Session:
             self._connection.ioloop.add_callback_threadsafe(lambda: self._guarded(work))
             return True
 
-    def _wait(self, future: Future[None], within: float) -> None:
+    def _wait(self, future: Future[T], within: float) -> T:
         try:
-            future.result(within)
+            return future.result(within)
         except TimeoutError:
             raise Unreachable(f"{self.place}: no answer within {within:.3g} s") from None
         finally:
@@ -195,9 +209,10 @@ class Session:
         with self._lock:
             self._connection = connection
         try:
-            connection.ioloop.start()
-        except Exception as error:  # noqa: BLE001 - whatever pika meets, nobody may wait for ever
-            self._end(Ended(f"the connection failed ({type(error).__name__})"))
+            with guarded():
+                connection.ioloop.start()
+        except BrokerError as error:  # whatever pika meets, nobody may wait for ever
+            self._end(Ended(f"the connection failed ({type(original(error)).__name__})"))
             self._bury(connection)
         finally:
             self._end(Ended("the connection was closed"))
@@ -241,7 +256,7 @@ class Session:
         channel.add_on_close_callback(self._on_channel_end)
         channel.add_on_return_callback(self._on_return)
         channel.add_callback(lambda _frame: self._pulled(), [Basic.GetEmpty], one_shot=False)
-        channel.confirm_delivery(self._on_confirm, callback=lambda _: _finish(self._opened))
+        channel.confirm_delivery(self._on_confirm, callback=lambda _: _finish(self._opened, None))
         self._watch()
 
     def _on_channel_end(self, _channel: Any, error: Exception) -> None:
@@ -260,7 +275,8 @@ class Session:
         self._end(Ended("the other side does not answer"))
         transport = getattr(self._connection, "_transport", None)
         if transport is None:
-            self._connection.ioloop.stop()
+            self._connection.ioloop.call_later(_ABORTING, self._connection.ioloop.stop)
+            self._connection.close()  # still connecting: gives its socket back, tells `_on_end`
         else:
             transport.abort()  # tells `_on_end`
 
@@ -341,11 +357,28 @@ class Session:
             self._pull.size -= len(body)
         self._next()
 
+    def _count(self, queue: str, done: Future[int]) -> None:
+        """Ask on a channel of its own: that of the messages would end with a missing queue."""
+
+        def ask(channel: Any) -> None:
+            channel.add_on_close_callback(lambda _channel, error: fail(ended(error).text))
+            channel.queue_declare(queue, passive=True, callback=lambda frame: take(channel, frame))
+
+        def take(channel: Any, frame: Any) -> None:
+            _finish(done, int(frame.method.message_count))
+            channel.close()
+
+        def fail(text: str) -> None:
+            if not done.done() and done.set_running_or_notify_cancel():
+                done.set_exception(Unreachable(f"{self.place}: {text}"))
+
+        self._connection.channel(on_open_callback=ask)
+
     def _pulled(self) -> None:
         if self._pull is not None:
-            _finish(self._pull.done)
+            _finish(self._pull.done, None)
 
 
-def _finish(future: Future[None]) -> None:
+def _finish(future: Future[T], result: T) -> None:
     if not future.done() and future.set_running_or_notify_cancel():
-        future.set_result(None)
+        future.set_result(result)

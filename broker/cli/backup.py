@@ -22,7 +22,8 @@ from broker.errors import BrokerError
 if TYPE_CHECKING:
     from broker.channels.channel import Channel
     from broker.settings import Settings
-    from broker.stores.contract import Tree
+    from broker.stores.contract import Entry
+    from broker.stores.tree import Tree
 
 STORE, NOTE, SHEET = "broker.sqlite", "checkpoint", "backup.json"
 Folder = Annotated[Path, Argument(metavar="FOLDER", help="a folder that `backup` has written")]
@@ -252,7 +253,7 @@ def _same(folder: Path, sheet: dict[str, Any]) -> None:
         raise BrokerError(f"{folder / STORE} is not what was backed up; take another backup")
 
 
-def _wrong(tree: Tree, keys: Sequence[bytes], found: Settings) -> Iterator[str]:
+def _wrong(tree: Tree[Entry], keys: Sequence[bytes], found: Settings) -> Iterator[str]:
     from broker.journal.checkpoint import Signer
     from broker.journal.vault import Vault
     from broker.journal.verify import verify

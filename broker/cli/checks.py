@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from typer import Argument, Exit, Option
 
 from broker.cli.desk import settings
-from broker.cli.terminal import say, show
+from broker.cli.terminal import counted, say, show
 from broker.errors import BrokerError, ConfigError, Finding
 from broker.message import now
 from broker.settings import variable
@@ -168,9 +168,16 @@ def _say(
         for name in site.standards.names()
         for version in site.standards.versions(name)
     ]
-    say(f"{found.routes}: ok: {len(table.routes)} routes, {len(table.channels)} channels, "
-        f"{len(table.parties)} parties, {len(site.catalog.names)} adapters; "
+    say(f"{found.routes}: ok: {counted(len(table.routes), 'route')}, "
+        f"{counted(len(table.channels), 'channel')}, "
+        f"{counted(len(table.parties), 'party', 'parties')}, "
+        f"{counted(len(site.catalog.names), 'adapter')}; "
         f"standards: {', '.join(standards) or 'none'}")  # fmt: skip
+    at, windows = now(), site.maintenance
+    for stop in windows.stops(at):
+        since, until = windows.local(stop.span.start), windows.local(stop.span.until)
+        told = f"window until {until}" if stop.open(at) else f"next window {since} to {until}"
+        say(f"channel {stop.channel}: {told} ({stop.span.text})")
 
 
 def _show(
@@ -179,6 +186,8 @@ def _show(
     warnings: Iterable[str],
     probes: Iterable[Probe],
 ) -> None:
+    from broker.pulse import halt
+
     value: dict[str, Any] = {
         "ok": site is not None and not findings,
         "findings": [record(finding) for finding in findings],
@@ -189,6 +198,7 @@ def _show(
     }  # fmt: skip
     if site is not None:
         table = site.table.table
+        value["maintenance"] = [halt(one, now()) for one in site.maintenance.stops(now())]
         value |= {"digest": table.digest, "routes": len(table.routes),
                   "channels": len(table.channels), "parties": len(table.parties),
                   "adapters": list(site.catalog.names)}  # fmt: skip

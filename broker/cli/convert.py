@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, Exit, Option
 
+from broker.cli.beside import beside, shown
 from broker.cli.desk import settings
-from broker.cli.terminal import complain, detail, safe, say
+from broker.cli.terminal import complain, detail, say
 from broker.errors import BrokerError, Finding
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 #: Seconds between two looks at the files.
 _PAUSE = 0.3
-#: A line that is longer (an attachment) is not shown whole.
-_LONGEST = 2_000
 
 Stamps = Mapping[Path, tuple[int, int]]
 
@@ -198,7 +197,7 @@ def _tell(task: Task, attempt: Attempt, expected: Sequence[bytes] | None) -> boo
             complain(f"warning: {what} is not valid: " + "\n".join(detail(output.objection)))
     if expected is not None:
         return _compare(task, attempt, expected)
-    _side_by_side(str(task.file), _shown(attempt.before), _after(attempt))
+    beside(str(task.file), shown(attempt.before), _after(attempt))
     return True
 
 
@@ -206,7 +205,7 @@ def _after(attempt: Attempt) -> str:
     """Return all outputs, those of a batch below the reference of each."""
     several = len(attempt.outputs) > 1
     parts = [
-        (f"[{output.name}]\n" if several else "") + _shown(output.body, attempt.layout)
+        (f"[{output.name}]\n" if several else "") + shown(output.body, attempt.layout)
         for output in attempt.outputs
     ]
     return "\n\n".join(parts)
@@ -241,14 +240,14 @@ def _explain(error: BrokerError, folders: Iterable[Path]) -> None:
     """Show an error, and the line of the stylesheet or list that it speaks about."""
     lines = detail(error)
     complain(lines[0])
-    shown = {str(one) for one in error.findings}
+    told = {str(one) for one in error.findings}
     for one in error.findings:
         if str(one) not in lines[0].splitlines():
             complain(f"  {one}")
         for text in _source(one, folders):
             complain(f"    {one.line} | {text.strip()}")
     for more in lines[1:]:
-        if more.strip() not in shown:
+        if more.strip() not in told:
             complain(more)
 
 
@@ -262,42 +261,3 @@ def _source(finding: Finding, folders: Iterable[Path]) -> list[str]:
             text = file.read_text("utf-8", "replace").split("\n")
             return text[finding.line - 1 : finding.line]
     return []
-
-
-def _side_by_side(name: str, before: str, after: str) -> None:
-    if not sys.stdout.isatty():
-        say(f"== before: {name}\n{before}\n\n== after\n{after}")
-        return
-    from rich.console import Console
-    from rich.syntax import Syntax
-    from rich.table import Table
-
-    made = Table(expand=True, header_style="bold")
-    for head in (f"before: {name}", "after"):
-        made.add_column(safe(head), ratio=1, overflow="fold")
-    # The theme for light terminals: the one for dark ones writes white, unreadable on white.
-    look: Any = {"theme": "ansi_light", "word_wrap": True, "background_color": "default"}
-    cells = [Syntax(text, _language(text), **look) for text in (before, after)]
-    made.add_row(*cells)
-    Console().print(made)
-
-
-def _shown(content: bytes, layout: Format | None = None) -> str:
-    """Return bytes as lines to look at, XML with one element a line, nothing that acts."""
-    from broker.difference import pretty, text
-
-    try:
-        whole = pretty(content)
-    except ValueError:
-        whole = text(content, layout.encoding if layout else "")
-    return "\n".join(safe(_cut(line)) for line in whole.replace("\r\n", "\n").split("\n"))
-
-
-def _cut(line: str) -> str:
-    if len(line) <= _LONGEST:
-        return line
-    return f"{line[:_LONGEST]} … ({len(line)} characters)"
-
-
-def _language(text: str) -> str:
-    return {"<": "xml", "{": "json", "[": "json"}.get(text.lstrip()[:1], "text")

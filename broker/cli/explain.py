@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,6 +12,7 @@ from typer import Argument, Exit, Option
 
 from broker.cli.checks import record
 from broker.cli.desk import settings
+from broker.cli.source import read
 from broker.cli.terminal import detail, say, show
 from broker.errors import BrokerError, MessageError, Refusal, SchemaMissing, SenderNotAllowed
 
@@ -57,7 +57,7 @@ def explain(
     from broker.app import load_site
 
     found = settings()
-    body = _read(file, found.max_message)
+    body = read(file, found.max_message)
     site = load_site(found, os.environ)
     made = _explained(site, body, party)
     if output is not None and made.output is not None:
@@ -71,16 +71,6 @@ def explain(
             say("\nconverted:\n\n" + _text(text))
     if made.problems:
         raise Exit(1)
-
-
-def _read(file: str, most: int) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read(most + 1)
-    try:
-        with Path(file).open("rb") as stream:
-            return stream.read(most + 1)
-    except OSError as error:
-        raise BrokerError(f"{file} cannot be read: {error.strerror}") from error
 
 
 def _write(file: Path, data: bytes) -> None:
@@ -165,11 +155,13 @@ def _facts(made: Explanation, site: Site) -> tuple[tuple[str, str], ...]:
     head, route = made.envelope, made.route
     if head is None:
         return ()
-    ways = ("", "", "") if route is None else (
+    ways = ("", "", "", "") if route is None else (
         f"{route.name} (line {route.line})",
         route.adapter,
         f"{route.channel} ({site.table.channel(route.channel).kind})",
+        _window(site, route),
     )  # fmt: skip
+    names = ("route", "adapter", "channel", "window")
     return (
         ("standard", f"{head.standard} {head.version}".strip()),
         ("kind", head.kind),
@@ -178,8 +170,20 @@ def _facts(made: Explanation, site: Site) -> tuple[tuple[str, str], ...]:
         ("to", head.recipient.key),
         ("test", "yes" if head.test is not None else "no"),
         ("artefact", _judged(made.artefact)),
-        *zip(("route", "adapter", "channel"), ways, strict=True),
+        *zip(names, ways, strict=True),
     )
+
+
+def _window(site: Site, route: Route) -> str:
+    """Say when nothing is delivered over the channel of a route: now, or next."""
+    from broker.message import now
+
+    windows, at = site.maintenance, now()
+    for stop in windows.stops(at, route.channel):
+        since, until = windows.local(stop.span.start), windows.local(stop.span.until)
+        told = f"it would wait until {until}" if stop.open(at) else f"next {since} to {until}"
+        return f"{told} ({stop.span.text})"
+    return ""
 
 
 def _judged(artefact: Artefact | None) -> str:
@@ -200,7 +204,7 @@ def _follows(error: BrokerError) -> str:
 #: Keys that are null where the message did not get so far.
 _KEYS = (
     "standard", "version", "kind", "uuid", "sender", "recipient", "test", "party", "artefact",
-    "artefact_digest", "profile", "route", "adapter", "channel", "channel_kind",
+    "artefact_digest", "profile", "route", "adapter", "channel", "channel_kind", "maintenance",
 )  # fmt: skip
 
 
@@ -221,7 +225,7 @@ def _record(
     if made.route is not None:
         route, kind = made.route, site.table.channel(made.route.channel).kind
         value |= {"route": route.name, "adapter": route.adapter, "channel": route.channel,
-                  "channel_kind": kind}  # fmt: skip
+                  "channel_kind": kind, "maintenance": _halts(site, route)}  # fmt: skip
     others = [(other, reason) for other, reason in made.others if other is not made.route]
     value["others"] = [
         {"route": other.name, "line": other.line, "reason": reason} for other, reason in others
@@ -231,19 +235,19 @@ def _record(
     return value
 
 
+def _halts(site: Site, route: Route) -> list[dict[str, Any]]:
+    from broker.message import now
+    from broker.pulse import halt
+
+    return [halt(stop, now()) for stop in site.maintenance.stops(now(), route.channel)]
+
+
 def _head(head: Envelope | None, party: str) -> dict[str, Any]:
+    from broker.records import heading
+
     if head is None:
         return {}
-    return {
-        "standard": head.standard,
-        "version": head.version,
-        "kind": head.kind,
-        "uuid": head.uuid,
-        "sender": head.sender.key,
-        "recipient": head.recipient.key,
-        "test": head.test is not None,
-        "party": party or None,
-    }
+    return {**heading(head), "party": party or None}
 
 
 def _problem(error: BrokerError) -> dict[str, Any]:

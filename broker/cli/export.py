@@ -135,7 +135,7 @@ def accesses(
     fingerprints of it.
     """
     from broker.access import acts
-    from broker.trace import line_record
+    from broker.records import line_record
 
     begin = query.moment_of(since) if since else None
     with opened() as desk:
@@ -158,7 +158,7 @@ def _shown(line: Line) -> Sequence[str]:
 
 def _records(store: Store, filter: Filter) -> Iterator[dict[str, Any]]:
     """Yield all records that pass, page by page, so that a long list needs little memory."""
-    from broker.trace import record
+    from broker.records import record
 
     filter = replace(filter, oldest=True)
     while rows := store.rows(filter):
@@ -167,7 +167,7 @@ def _records(store: Store, filter: Filter) -> Iterator[dict[str, Any]]:
 
 
 def _csv(draft: IO[bytes], records: Iterable[dict[str, Any]], separator: str) -> int:
-    from broker.trace import FIELDS
+    from broker.records import FIELDS
 
     text = io.TextIOWrapper(draft, "utf-8-sig", newline="", write_through=True)
     writer = csv.writer(text, delimiter=separator, quoting=csv.QUOTE_ALL, lineterminator="\r\n")

@@ -13,6 +13,7 @@ from typer import Argument, BadParameter, Exit, Option
 
 from broker.cli.desk import Desk, opened, settings
 from broker.cli.repair import Actor, acting
+from broker.cli.source import Unreadable, read
 from broker.cli.terminal import complain, detail, line, progress, say
 from broker.errors import BrokerError, Overloaded, Refusal
 
@@ -149,7 +150,7 @@ def _submitted(
 ) -> bool:
     try:
         intake.pressure.measure()
-        body = _read(file, desk.settings.max_message)
+        body = read(file, desk.settings.max_message, "the file")
         receipt = intake.accept(body, party or _author(desk, body), _VIA, actor)
     except (Overloaded, Refusal, UnknownAuthor, Unreadable) as error:
         _refused(file, error, json)
@@ -162,10 +163,6 @@ class UnknownAuthor(BrokerError):
     """The author of the message belongs to no party of routes.yaml; say --party NAME."""
 
     reason = "T070"
-
-
-class Unreadable(BrokerError):
-    """The file cannot be read."""
 
 
 def _author(desk: Desk, body: bytes) -> str:
@@ -183,8 +180,8 @@ def _author(desk: Desk, body: bytes) -> str:
 
 def _sealed(desk: Desk) -> Callable[[], None]:
     """Return what raises Unsealed, as in the daemon, where the journal cannot be sealed."""
+    from broker.journal.notary import sealer
     from broker.journal.standing import guard
-    from broker.service import sealer
 
     found = desk.settings
     return guard(desk.store, found.seal_limit, lambda: sealer(found, desk.store).seal(final=True))
@@ -196,17 +193,6 @@ def _known(desk: Desk, party: str | None) -> None:
     parties: Sequence[str] = tuple(desk.site.table.table.parties)
     if party is not None and party not in parties:
         raise BrokerError(f'unknown party "{party}"{closest(party, parties)}')
-
-
-def _read(file: str, most: int) -> bytes:
-    """Read at most one byte more than may be accepted; the intake refuses that by its size."""
-    if file == "-":
-        return sys.stdin.buffer.read(most + 1)
-    try:
-        with Path(file).open("rb") as stream:
-            return stream.read(most + 1)
-    except OSError as error:
-        raise Unreadable(f"the file cannot be read: {error.strerror}") from error
 
 
 def _accepted(file: str, receipt: Receipt, json: bool) -> None:

@@ -43,6 +43,10 @@ _NEXT = {
     "`xoev-broker settle ID --delivered` or `xoev-broker replay ID --again`.",
     "ReplyError": "The reply is a dead letter. Look at it with `xoev-broker trace`, then replay or "
     "close it.",
+    "Unforeseen": "A dead letter; on the way out it waits, or is unclear after the mark. The text "
+    "says where: mend the adapter, or send the line to the maintainers, then replay.",
+    "OlderCopy": "The process exits and does not start again. After a failover, look for the newer "
+    "database; if it is lost: `xoev-broker restore show`, then `xoev-broker restore confirm`.",
     "StoreAway": "HTTP answers 503 with Retry-After, other senders keep their message; the broker "
     "goes on by itself once the database is back. Nothing accepted is lost.",
     "StoreError": "Intake stops and the process exits; nothing was accepted that is not on disk. "

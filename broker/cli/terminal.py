@@ -32,6 +32,11 @@ def say(text: str = "") -> None:
         print(safe(line))
 
 
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return a number with its word: `1 route`, `2 routes`, `3 parties` (where `many` is given)."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def complain(text: str) -> None:
     """Print lines to standard error."""
     for line in text.split("\n"):

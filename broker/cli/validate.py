@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from typer import Argument, Exit, Option
 
 from broker.cli.desk import settings
+from broker.cli.source import read
 from broker.cli.terminal import say
 from broker.errors import BrokerError
 
@@ -58,7 +59,8 @@ def validate(
     from broker.xoev.judgement import Levels, judge
 
     found = settings()
-    raw, name = _read(file, found.max_message)
+    raw = read(file, found.max_message)
+    name = "stdin" if file == "-" else Path(file).name
     levels = Levels(codelists.value, rules.value)
     judgement = judge(raw, name, load(found), datetime.now(UTC), levels)
     body = rendered(judgement, report)
@@ -119,17 +121,6 @@ def _engine() -> str:
     from importlib.metadata import version
 
     return f"xoev-broker {version('xoev-broker')}"
-
-
-def _read(file: str, most: int) -> tuple[bytes, str]:
-    """Read no more than the limit and one byte, so that too much is refused and not swallowed."""
-    if file == "-":
-        return sys.stdin.buffer.read(most + 1), "stdin"
-    try:
-        with Path(file).open("rb") as stream:
-            return stream.read(most + 1), Path(file).name
-    except OSError as error:
-        raise BrokerError(f"{file} cannot be read: {error.strerror}") from None
 
 
 def _write(path: Path, body: str) -> None:

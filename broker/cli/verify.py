@@ -76,9 +76,9 @@ def checkpoint(
     Keep it where nobody who works on this machine can change it; `verify --from` takes it.
     """
     from broker.journal.checkpoint import Signer
+    from broker.journal.notary import sealer
     from broker.journal.sealer import Ledger
     from broker.journal.witness import request
-    from broker.service import sealer
 
     with opened() as desk:
         if public:
@@ -148,7 +148,7 @@ def _keep(ledger: Ledger, store: Store, line: str, witness: Verifier) -> None:
 def _stamp(desk: Desk, note: str) -> None:
     """Ask for a time stamp on a checkpoint at once, as the running broker does by itself."""
     from broker.journal.checkpoint import Checkpoint
-    from broker.service import authority
+    from broker.journal.notary import authority
 
     found = authority(desk.settings)
     if found is None:

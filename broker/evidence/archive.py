@@ -7,6 +7,7 @@ import os
 import struct
 import zlib
 from collections.abc import Iterable
+from contextlib import ExitStack
 from typing import BinaryIO
 
 from broker.errors import BrokerError
@@ -46,22 +47,24 @@ class Archive:
         """
         start, head, digest = self._at, _LOCAL.size + len(name), hashlib.sha256()
         size = checksum = 0
-        try:
+        with ExitStack() as undo:
+            undo.callback(self._cut, start)
             self._write(bytes(head))
             for piece in pieces:
                 size, checksum = size + len(piece), zlib.crc32(piece, checksum)
                 digest.update(piece)
                 self._write(piece)
             local = self._head(name, size, checksum, start)
-        except BaseException:
-            self._target.seek(start)
-            self._target.truncate()
-            self._at = start
-            raise
+            undo.pop_all()
         self._target.seek(start)
         self._target.write(local)
         self._target.seek(0, os.SEEK_END)
         return size, digest.hexdigest()
+
+    def _cut(self, start: int) -> None:
+        self._target.seek(start)
+        self._target.truncate()
+        self._at = start
 
     def _head(self, name: str, size: int, checksum: int, at: int) -> bytes:
         """Return the head of a file, and remember it for the directory. Raises TooLarge."""

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from broker.journal.checkpoint import notes, sync
 from broker.settings import Settings
-from broker.stores.contract import Note
+from broker.stores.tree import Note
 
 #: The last note of a file is within so many bytes of its end.
 _TAIL = 65_536

@@ -20,7 +20,8 @@ from broker.journal.entry import decode
 from broker.journal.places import Place
 from broker.logs import get
 from broker.message import now
-from broker.stores.contract import Entry, Leaf, Note, Seal, Store
+from broker.stores.contract import Entry, Store
+from broker.stores.tree import Leaf, Note, Seal
 
 #: So many entries are sealed in one transaction: a few milliseconds of the writer.
 BATCH = 500

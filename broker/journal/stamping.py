@@ -17,8 +17,9 @@ from broker.errors import BrokerError, ConfigError
 from broker.journal.checkpoint import Checkpoint
 from broker.logs import get
 from broker.message import now
-from broker.stores.contract import Note, Tree
+from broker.stores.contract import Entry
 from broker.stores.custody import Stamp
+from broker.stores.tree import Note, Tree
 
 if TYPE_CHECKING:
     from rfc3161_client import TimeStampRequest, TimeStampResponse
@@ -129,7 +130,7 @@ class Stamper:
 
     def __init__(
         self,
-        tree: Tree,
+        tree: Tree[Entry],
         authority: Authority,
         every: float,
         clock: Callable[[], datetime] = now,

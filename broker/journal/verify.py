@@ -14,7 +14,8 @@ from broker.journal import tree
 from broker.journal.checkpoint import BadCheckpoint, Checkpoint, Verifier
 from broker.journal.entry import VERSION
 from broker.journal.misfits import Kind, Misfit, Tampering, explain
-from broker.stores.contract import Entry, Leaf, Tree
+from broker.stores.contract import Entry
+from broker.stores.tree import Leaf, Tree
 
 #: So many findings are reported one by one.
 MOST = 100
@@ -71,7 +72,7 @@ class _Look:
 
 
 def verify(
-    journal: Tree,
+    journal: Tree[Entry],
     verifier: Verifier | None,
     outside: Sequence[Checkpoint] = (),
     progress: Callable[[int], None] = lambda count: None,
@@ -121,7 +122,7 @@ def _verdict(look: _Look, unsealed: int, stored: Sequence[Checkpoint], outside: 
     )
 
 
-def _signed(journal: Tree, verifier: Verifier | None, look: _Look) -> list[Checkpoint]:
+def _signed(journal: Tree[Entry], verifier: Verifier | None, look: _Look) -> list[Checkpoint]:
     """Return the stored checkpoints; one that is not signed by the key is a finding."""
     good = []
     for note in journal.notes():
@@ -220,7 +221,7 @@ def _missing(look: _Look, waiting: Iterable[_Mark]) -> None:
         look.found("truncated", text)
 
 
-def _rest(look: _Look, journal: Tree) -> int:
+def _rest(look: _Look, journal: Tree[Entry]) -> int:
     """Return how many entries wait for their seal; one below a sealed one was put in."""
     count = 0
     for entry in _unsealed(journal):
@@ -235,7 +236,7 @@ def _rest(look: _Look, journal: Tree) -> int:
     return count
 
 
-def _unsealed(journal: Tree) -> Iterator[Entry]:
+def _unsealed(journal: Tree[Entry]) -> Iterator[Entry]:
     after = -(1 << 62)
     while found := journal.unsealed(after, STEP):
         yield from found

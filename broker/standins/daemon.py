@@ -204,3 +204,30 @@ def lives(pid: int) -> bool:
     except OSError:
         return False
     return status.rpartition(")")[2].split()[0] != _ZOMBIE
+
+
+class Steered:
+    """A server that is one daemon: what a test of failures does to it."""
+
+    _daemon: Daemon
+
+    @property
+    def pid(self) -> int:
+        """Return the id of its first process, 0 while it is stopped."""
+        return self._daemon.pid
+
+    def kill(self) -> None:
+        """Kill all its processes at once; returns when all are gone."""
+        self._daemon.kill()
+
+    def family(self) -> list[int]:
+        """Return the ids of its first process and of every one below."""
+        return self._daemon.family()
+
+    def pause(self) -> None:
+        """Freeze all its processes; connections stay open and silent."""
+        self._daemon.pause()
+
+    def resume(self) -> None:
+        """Let them go on after `pause`."""
+        self._daemon.resume()

@@ -15,13 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from broker.errors import ConfigError, Unreachable
-from broker.standins.daemon import Daemon
+from broker.standins.daemon import Daemon, Steered
 from broker.standins.daemon import port as free
 
 USER = "xoev"
 REMEDY = "install the Debian package rabbitmq-server (as root: make servers-packages)"
 _DEBIAN = Path("/usr/lib/rabbitmq/bin")
 SECONDS = 120
+#: How often a node is called that lets nobody in.
+_CALLS = 5
 _VALUE = re.compile(r"\{ok,\s*(.*)\}\s*", re.DOTALL)
 _LOOPBACK = "{127,0,0,1}"
 ROOMY = "512MB"
@@ -80,7 +82,7 @@ class Mapper:
         self._daemon.close()
 
 
-class Node:
+class Node(Steered):
     """One node of a site."""
 
     def __init__(self, site: Site, name: str, port: int, settings: Mapping[str, str]) -> None:
@@ -92,11 +94,6 @@ class Node:
         self._settings = {**_SETTINGS, **settings}
         self._peer = free()
         self._daemon = Daemon(f"RabbitMQ node {name}", self.folder / "log")
-
-    @property
-    def pid(self) -> int:
-        """The process id of the node; 0 while it does not run."""
-        return self._daemon.pid
 
     @property
     def url(self) -> str:
@@ -128,22 +125,6 @@ class Node:
         """End it in order; keep its files."""
         self._daemon.end(signal.SIGTERM)
 
-    def kill(self) -> None:
-        """Kill its processes at once; returns when all are gone."""
-        self._daemon.kill()
-
-    def family(self) -> list[int]:
-        """Return the ids of its process and of every one below."""
-        return self._daemon.family()
-
-    def pause(self) -> None:
-        """Freeze it; connections stay open and silent."""
-        self._daemon.pause()
-
-    def resume(self) -> None:
-        """Let it go on after `pause`."""
-        self._daemon.resume()
-
     def close(self) -> None:
         """End it for good."""
         self._daemon.close()
@@ -165,8 +146,19 @@ class Node:
 
         Raises Unreachable if the node does not run or the expression fails.
         """
+        for _ in range(_CALLS):
+            done = self._call(expression)
+            # A node that is busy sometimes lets nobody in; nothing was asked then.
+            if b"failed to connect" not in done.stderr:
+                break
+        found = _VALUE.fullmatch(done.stdout.decode("utf-8", "replace"))
+        if found is None:
+            raise Unreachable(f"{self.name} does not do what it was asked: {_said(done)}")
+        return found[1]
+
+    def _call(self, expression: str) -> subprocess.CompletedProcess[bytes]:
         command = ["erl_call", "-address", f"127.0.0.1:{self._peer}", "-timeout", "30", "-e"]
-        done = subprocess.run(  # noqa: S603 - our own command
+        return subprocess.run(  # noqa: S603 - our own command
             command,
             env=self._environ(),
             input=f"{expression}\n".encode(),
@@ -174,10 +166,6 @@ class Node:
             timeout=SECONDS,
             check=False,
         )
-        found = _VALUE.fullmatch(done.stdout.decode("utf-8", "replace"))
-        if found is None:
-            raise Unreachable(f"{self.name} does not do what it was asked: {_said(done)}")
-        return found[1]
 
     def running(self) -> int:
         """Return how many nodes run in its cluster, as this one sees it; 0 if it does not."""

@@ -7,7 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event, Thread
 
-from broker.errors import BrokerError
+from broker.errors import (
+    BrokerError,
+    guarded,
+)
 from broker.standins.region import Region
 
 #: As many effects lie between two faults, and during each where the work goes on.
@@ -41,7 +44,7 @@ class Plugs:
         self._effects = effects
         self._tell = tell
         self._pause = Event()
-        self._failure: BaseException | None = None
+        self._failure: BrokerError | None = None
         self._thread = Thread(target=self._run, name="plugs", daemon=True)
 
     @property
@@ -56,18 +59,17 @@ class Plugs:
     def end(self) -> None:
         """Wait until all is in again. Raises BrokerError where something did not come back."""
         self._thread.join()
-        if isinstance(self._failure, BrokerError):
-            raise self._failure
         if self._failure is not None:
-            raise BrokerError(f"a plug could not be pulled: {type(self._failure).__name__}")
+            raise self._failure
 
     def _run(self) -> None:
         try:
-            for plug in self._plugs:
-                self._more(f"before {plug.name} was killed")
-                self._strike(plug)
-            self._more("after all was back")
-        except Exception as error:  # noqa: BLE001 - whoever waits for the thread is told
+            with guarded():
+                for plug in self._plugs:
+                    self._more(f"before {plug.name} was killed")
+                    self._strike(plug)
+                self._more("after all was back")
+        except BrokerError as error:
             self._failure = error
 
     def _strike(self, plug: Plug) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from broker.errors import ConfigError, Unreachable
-from broker.standins.daemon import Daemon, identity, owned, until
+from broker.standins.daemon import Daemon, Steered, identity, owned, until
 from broker.standins.daemon import port as free
 
 USER = "xoev"
@@ -48,7 +48,7 @@ def binaries() -> Path | None:
     return Path(anywhere).resolve().parent if anywhere else None
 
 
-class Postgres:
+class Postgres(Steered):
     """One server. As root it runs as another user, since PostgreSQL refuses root."""
 
     def __init__(
@@ -80,11 +80,6 @@ class Postgres:
         """The address of the database `postgres`."""
         return self.address("postgres")
 
-    @property
-    def pid(self) -> int:
-        """The process id of the postmaster; 0 while it does not run."""
-        return self._daemon.pid
-
     def address(self, database: str) -> str:
         """Return the address of a database in the form of SQLAlchemy, with the password."""
         password = self.password_file.read_text("ascii")
@@ -111,22 +106,6 @@ class Postgres:
         """Stop and start it on the same port."""
         self.stop(mode)
         self.start()
-
-    def kill(self) -> None:
-        """Kill all its processes at once; returns when all are gone."""
-        self._daemon.kill()
-
-    def family(self) -> list[int]:
-        """Return the ids of the postmaster and of every process below it."""
-        return self._daemon.family()
-
-    def pause(self) -> None:
-        """Freeze all its processes; connections stay open and silent."""
-        self._daemon.pause()
-
-    def resume(self) -> None:
-        """Let it go on after `pause`."""
-        self._daemon.resume()
 
     def close(self) -> None:
         """End it for good and remove its temporary folder."""

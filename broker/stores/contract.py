@@ -9,8 +9,9 @@ from datetime import datetime
 from typing import Literal, Protocol
 
 from broker.message import Direction, Envelope, Message, State
-from broker.stores.custody import Custody, Hold, Part, Stamps
-from broker.stores.mending import Mending
+from broker.stores.custody import Custody, Hold, Part
+from broker.stores.mending import Mending, Names
+from broker.stores.tree import Tree
 
 Form = Literal["original", "converted"]
 Verdict = Literal["new", "duplicate", "conflict"]
@@ -135,10 +136,10 @@ class Room:
     """How much a worker can take now.
 
     `channels` says how many deliveries of each channel (`default` for others), `limit` how many in
-    all, `budget` how many bytes (at least one delivery is taken). With `suspects`, a delivery that
-    was in hand at a crash is taken first, and alone. `ids` restricts the lease to these, which a
-    doorbell named; `term` says after how many seconds without `renew` others may take it over
-    (shared stores only).
+    all, `budget` how many bytes (at least one delivery is taken); nothing over `closed` channels.
+    With `suspects`, a delivery that was in hand at a crash is taken first, and alone. `ids` are
+    those that a doorbell named; `term` says after how many seconds without `renew` others may take
+    it over (shared stores only).
     """
 
     default: int = 100
@@ -147,6 +148,7 @@ class Room:
     budget: int = 64_000_000
     suspects: bool = True
     ids: tuple[str, ...] = ()
+    closed: Names = ()
     term: float = 30.0
 
 
@@ -295,75 +297,6 @@ class Pause:
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """One entry's place in the tree: `number` from 0, `entry` its sequence number, `hash` of its
-    bytes.
-    """
-
-    number: int
-    entry: int
-    hash: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Seal:
-    """Leaves to append one after the other, and the subtrees (level, number, hash) they completed.
-
-    They are appended only if the first number is the size of the tree.
-    """
-
-    leaves: tuple[Leaf, ...]
-    nodes: tuple[tuple[int, int, bytes], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """A published checkpoint: `text` is the signed note, with the lines of its witnesses."""
-
-    size: int
-    text: str
-
-
-class Tree(Stamps, Protocol):
-    """Keeps the Merkle tree over the journal. Thread-safe; all methods raise StoreError.
-
-    `late` says that an entry may become visible after one with a higher sequence number.
-    """
-
-    late: bool
-
-    def extent(self) -> tuple[int, int]:
-        """How many leaves there are, and the highest sequence number among their entries."""
-
-    def unsealed(self, after: int, limit: int) -> list[Entry]:
-        """Entries with a higher sequence number that have no leaf yet, in order."""
-
-    def append(self, seal: Seal) -> Future[bool]:
-        """Write leaves; False where another sealer was quicker."""
-
-    def leaf(self, entry: int) -> Leaf | None:
-        """The leaf of an entry, or None where it has none yet."""
-
-    def hashes(self, level: int, first: int, count: int) -> list[bytes]:
-        """Kept hashes: leaves at level 0, complete subtrees at every eighth level."""
-
-    def walk(self) -> Iterator[tuple[Leaf, Entry | None]]:
-        """All leaves in order, each with its entry or None where that is gone."""
-
-    def nodes(self) -> Iterator[tuple[int, int, bytes]]:
-        """All kept subtrees (level, number, hash), by level and number."""
-
-    def publish(self, note: Note) -> Future[None]:
-        """Keep a signed checkpoint."""
-
-    def countersign(self, size: int, name: str, line: str) -> Future[bool]:
-        """Keep the line of a witness; False where there is no checkpoint of this size."""
-
-    def notes(self, after: int = -1, last: bool = False, limit: int | None = None) -> list[Note]:
-        """Checkpoints of more than `after` entries, smallest first; or only the last one."""
-
-
-@dataclass(frozen=True, slots=True)
 class Erasure:
     """One part of one message that is to go, with the rule that says so.
 
@@ -391,7 +324,7 @@ class Store(Custody, Mending[Change | Birth, Entry], Protocol):
     shared: bool
 
     @property
-    def tree(self) -> Tree:
+    def tree(self) -> Tree[Entry]:
         """The Merkle tree over the journal."""
 
     def accept(self, birth: Birth) -> Future[Accepted]:
@@ -437,8 +370,8 @@ class Store(Custody, Mending[Change | Birth, Entry], Protocol):
     def holders(self) -> Mapping[str, str]:
         """Offices that are held now, each with its owner."""
 
-    def overdue(self, seconds: float, limit: int) -> list[tuple[str, str]]:
-        """Ids and channels of deliveries that could have been taken for so long, oldest first."""
+    def overdue(self, seconds: float, limit: int, closed: Names = ()) -> list[tuple[str, str]]:
+        """Ids and channels of what could have been taken for so long, oldest first."""
 
     def row(self, id: str) -> Row | None:
         """One message by its id."""
@@ -489,7 +422,7 @@ class Store(Custody, Mending[Change | Birth, Entry], Protocol):
     def newest(self) -> Entry | None:
         """The newest entry of the journal."""
 
-    def due(self) -> bool:
+    def due(self, closed: Names = ()) -> bool:
         """Whether any waiting delivery is due; cheap, takes nothing."""
 
     def changed(self) -> bool:

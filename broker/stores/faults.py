@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import (
     TimeoutError,
 )
 
-from broker.errors import StoreAway, StoreError
+from broker.errors import OlderCopy, StoreAway, StoreError
 
 #: `item`: one item cannot be written. `again`: the same group will pass. `away`: it will pass once
 #: the database is back. `unknown`: it may have been written. `broken`: it will never pass.
@@ -40,12 +41,32 @@ class Unknown(StoreAway):
     """The connection was lost in a commit, and nobody could be asked what became of it."""
 
 
+class Fallen(Exception):
+    """A write failed: what that means for the writer, and the error itself. It stays in here."""
+
+    def __init__(self, fault: Fault, error: Exception) -> None:
+        """Take both."""
+        super().__init__(fault)
+        self.fault = fault
+        self.error = error
+
+
 @dataclass(frozen=True, slots=True)
 class Faults:
     """How one kind of database fails. `patience` is in seconds, 0 where waiting does not help."""
 
     judge: Callable[[Exception], Fault]
     patience: float = 0.0
+
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """Raise Fallen for whatever is raised inside."""
+        try:
+            yield
+        except Fallen:
+            raise
+        except Exception as error:  # a value may fail in any way, also in the driver
+            raise Fallen(self.judge(error), error) from error
 
 
 def of_file(error: Exception) -> Fault:
@@ -61,7 +82,7 @@ def of_server(error: Exception) -> Fault:
         return "unknown"
     if isinstance(error, StoreAway | TimeoutError):
         return "away"
-    if isinstance(error, Unfit | MemoryError):
+    if isinstance(error, Unfit | OlderCopy | MemoryError):
         return "broken"
     return _of_driver(error) if isinstance(error, DBAPIError) else "item"
 
@@ -109,4 +130,6 @@ def translated(error: Exception, judge: Callable[[Exception], Fault], what: str)
 
 
 FILE = Faults(of_file)
+#: For what may not fail at all.
+HOPELESS = Faults(lambda _error: "broken")
 SERVER = Faults(of_server, PATIENCE)

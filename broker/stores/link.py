@@ -11,19 +11,16 @@ import random
 import ssl
 import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
 from broker import logs
-from broker.errors import BrokerError
-from broker.stores.address import Address, Node
+from broker.amqp import Address, Node, causes, pause
+from broker.errors import BrokerError, guarded, original
 
-#: Seconds: the first pause after every node was tried, and the longest.
-_FIRST = 0.2
-_LONGEST = 15.0
-#: A node has so long to become usable, and so long to say goodbye.
+#: Seconds: a node has so long to become usable, and so long to say goodbye.
 _SETTLE = 30.0
 _GOODBYE = 3.0
 
@@ -135,9 +132,10 @@ class Link:
         self._loop.call_later(0, self._connect)
         while not self._stopping.is_set():
             try:
-                self._loop.start()
-            except Exception:  # noqa: BLE001 - whatever pika meets, deliveries go on without it
-                logs.get().error("failed", exc_info=True)
+                with guarded():
+                    self._loop.start()
+            except BrokerError as error:  # whatever pika meets, deliveries go on without it
+                logs.get().error("failed", exc_info=original(error))
                 self._stopping.wait(1)
                 text = "an error nobody foresaw; the line `failed` of the log says where"
                 self._loop.call_later(0, partial(self.drop, Trouble("failed", text)))
@@ -180,16 +178,14 @@ class Link:
             self._loop.stop()
             return
         self._user.lost(trouble)
-        rounds = min(self._tries // len(self._nodes), 10)
-        pause = min(_LONGEST, _FIRST * 2**rounds)
-        self.later(pause * random.uniform(0.5, 1), self._connect)  # noqa: S311 - no secret
+        self.later(pause(self._tries // len(self._nodes)), self._connect)
 
 
 def reason(error: BaseException, node: Node) -> Trouble:
     """Say why a node could not be used, in words that name the setting to look at."""
-    causes = list(_causes(error))
-    known = (trouble for cause in causes if (trouble := _known(cause, node)))
-    said = type(causes[-1]).__name__
+    found = list(causes(error))
+    known = (trouble for cause in found if (trouble := _known(cause, node)))
+    said = type(found[-1]).__name__
     return next(known, Trouble("unreachable", f"{node} cannot be reached ({said})"))
 
 
@@ -214,11 +210,3 @@ def _known(cause: BaseException, node: Node) -> Trouble | None:
         case _:
             return None
     return Trouble(kind, f"{node} {text}")
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    yield error
-    inner = (getattr(error, "exception", None), *getattr(error, "exceptions", ()), *error.args)
-    for one in inner:
-        if isinstance(one, BaseException):
-            yield from _causes(one)

@@ -8,8 +8,8 @@ from functools import partial
 from typing import Any
 
 from broker import logs
+from broker.amqp import Address
 from broker.stores import topology, wire
-from broker.stores.address import Address
 from broker.stores.doorbell import Call
 from broker.stores.hearing import Hearing
 from broker.stores.link import Link, Trouble

@@ -13,9 +13,10 @@ from sqlalchemy import Connection, delete, func, select
 
 from broker.errors import StoreError
 from broker.stores import bulk
-from broker.stores.contract import Entry, Leaf, Note, Seal
+from broker.stores.contract import Entry
 from broker.stores.custody import Stamp
 from broker.stores.tables import checkpoints, cosignatures, entries, leaves, nodes
+from broker.stores.tree import Leaf, Note, Seal
 from broker.stores.writer import Batch, Writer
 
 _LEAF = ("number", "entry", "hash")

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from broker.amqp import Address
 from broker.stores import wire
-from broker.stores.address import Address
 from broker.stores.doorbell import Line, Standing
 from broker.stores.link import Trouble, reason
 

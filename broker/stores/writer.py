@@ -14,8 +14,8 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, NestedTransaction
 from sqlalchemy.exc import IntegrityError
 
-from broker.errors import StoreError
-from broker.stores.faults import FILE, Faults, cause, translated
+from broker.errors import OlderCopy, StoreError
+from broker.stores.faults import FILE, HOPELESS, Fallen, Faults, cause, translated
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -122,9 +122,10 @@ class Writer:
         if self._broke is not None:
             return self._fail(group, self._broke)
         try:
-            outcomes = self._settled(group)
-        except Exception as error:  # noqa: BLE001 - nobody must wait for a thread that is gone
-            return self._break(group, error)
+            with HOPELESS.judged():  # nobody must wait for a thread that is gone
+                outcomes = self._settled(group)
+        except Fallen as fallen:
+            return self._break(group, fallen.error)
         for waiter, outcome in outcomes:
             if isinstance(outcome, Exception):
                 waiter.future.set_exception(outcome)
@@ -134,48 +135,56 @@ class Writer:
     def _settled(self, group: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
         """Write the group, again and again while the database is away."""
         while True:
+            begun = time.monotonic()
             try:
                 outcomes = self._together(group) or self._apart(group)
-            except Exception as error:
-                fault = self._faults.judge(error)
-                if fault == "broken":
+            except Fallen as fallen:
+                if fallen.fault == "broken":
                     raise
-                if fault == "unknown" or not self._worth(error):
-                    away = translated(error, self._faults.judge, "the store cannot be reached")
+                if fallen.fault == "unknown" or not self._worth(begun):
+                    away = translated(
+                        fallen.error, self._faults.judge, "the store cannot be reached"
+                    )
                     return [(waiter, away) for waiter in group]
             else:
                 self._away, self._pause = None, PAUSES[0]
                 return outcomes
 
-    def _worth(self, error: Exception) -> bool:
-        """Whether another attempt is, after a pause that grows."""
-        begun = time.monotonic()
-        self._away = self._away or begun
+    def _worth(self, begun: float) -> bool:
+        """Whether another attempt is, after a pause that grows; `begun` is when the last one was.
+
+        The first failure is worth one, however long it took: there may be another host.
+        """
+        first, self._away = self._away is None, self._away or begun
+        spent = time.monotonic() - self._away
         closed = self._closing.wait(self._pause)
         self._pause = min(2 * self._pause, PAUSES[1])
-        return not closed and begun - self._away < self._faults.patience
+        return not closed and (
+            spent < self._faults.patience or (first and self._faults.patience > 0)
+        )
 
     def _together(self, group: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
         """Write all without savepoints, the usual case; return nothing where an item failed."""
         try:
-            with self._begin() as connection:
+            with self._faults.judged(), self._begin() as connection:
                 return [pair for part in _kinds(group) for pair in _written(connection, part)]
-        except Exception as error:  # a value may fail in any way, also in the driver
-            if self._faults.judge(error) != "item":
+        except Fallen as fallen:
+            if fallen.fault != "item":
                 raise
             return []
 
     def _apart(self, group: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
-        with self._begin() as connection:
+        with self._faults.judged(), self._begin() as connection:
             return [pair for part in _kinds(group) for pair in self._attempt(connection, part)]
 
     def _attempt(self, connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
         if len(part) == 1:
             return [(part[0], self._single(connection, part[0]))]
         try:
-            return self._saved(connection, part)
-        except Exception as error:  # a value may fail in any way, also in the driver
-            if self._faults.judge(error) != "item":
+            with self._faults.judged():
+                return self._saved(connection, part)
+        except Fallen as fallen:
+            if fallen.fault != "item":
                 raise
         return [(waiter, self._single(connection, waiter)) for waiter in part]
 
@@ -184,30 +193,31 @@ class Writer:
         tries = RACES
         while True:
             try:
-                return self._saved(connection, [waiter])[0][1]
-            except Exception as error:  # a value may fail in any way, also in the driver
-                if self._faults.judge(error) != "item":
+                with self._faults.judged():
+                    return self._saved(connection, [waiter])[0][1]
+            except Fallen as fallen:
+                if fallen.fault != "item":
                     raise
                 tries -= 1
                 # Another process may have written the same in between: looking again finds it.
-                if not tries or not isinstance(error, IntegrityError):
-                    return _failed(error, waiter.batch.name)
+                if not tries or not isinstance(fallen.error, IntegrityError):
+                    return _failed(fallen.error, waiter.batch.name)
 
     def _saved(self, connection: Connection, part: list[_Waiter]) -> list[tuple[_Waiter, Any]]:
         savepoint = connection.begin_nested()
         try:
-            pairs = _written(connection, part)
-        except Exception as error:
+            with self._faults.judged():
+                pairs = _written(connection, part)
+        except Fallen as fallen:
             # Else the database may have undone the transaction, and the savepoint with it.
-            if self._faults.judge(error) == "item":
+            if fallen.fault == "item":
                 _undo(connection, savepoint)
             raise
         savepoint.commit()
         return pairs
 
     def _break(self, group: list[_Waiter], error: Exception) -> None:
-        failure = StoreError(f"the store failed in a commit: {cause(error)}")
-        failure.__cause__ = error
+        failure = error if isinstance(error, OlderCopy) else _broke(error)
         self._failure = self._broke = failure
         self._fail(group, failure)
         self._broken(failure)
@@ -233,6 +243,12 @@ def _undo(connection: Connection, savepoint: NestedTransaction) -> None:
     while (inner := connection.get_nested_transaction()) is not None and inner is not savepoint:
         inner.rollback()
     savepoint.rollback()
+
+
+def _broke(error: Exception) -> StoreError:
+    failure = StoreError(f"the store failed in a commit: {cause(error)}")
+    failure.__cause__ = error
+    return failure
 
 
 def _failed(error: Exception, name: str) -> Exception:

@@ -7,7 +7,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from broker.errors import BrokerError, Overloaded, StoreAway, Unsealed
+from broker.errors import (
+    BrokerError,
+    Overloaded,
+    StoreAway,
+    Unforeseen,
+    Unsealed,
+    guarded,
+    original,
+)
 from broker.intake import Intake
 from broker.logs import get
 from broker.pipeline import Broker
@@ -115,7 +123,8 @@ class Endpoint:
 
     async def _guarded(self, method: str, request: Request) -> Reply:
         try:
-            return await self._counted(self._handler(method), request)
+            with guarded(Problem, Gone):
+                return await self._counted(self._handler(method), request)
         except Problem as problem:
             return problem.reply()
         except Unsealed as error:
@@ -124,15 +133,14 @@ class Endpoint:
         except StoreAway:
             # Said once where it begins, not for each request.
             return Problem("unavailable", "the store is away for now; send it again").reply()
+        except Unforeseen as error:
+            # The server behind us would print values of the message.
+            self._log.error("failed", exc_info=original(error))
+            return Problem("failed", "an error in the broker; it is in its log").reply()
         except BrokerError as error:
             # Not the message's fault: the store, or the parser of this process, is at its end.
             self._log.error("failed", error=type(error).__name__)
             return Problem("unavailable", "the broker cannot take it now; send it again").reply()
-        except Gone:
-            raise
-        except Exception as error:  # noqa: BLE001 - the server behind us would print values of the message
-            self._log.error("failed", exc_info=error)
-            return Problem("failed", "an error in the broker; it is in its log").reply()
 
     async def _counted(self, handler: Handler, request: Request) -> Reply:
         if self._always:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from broker.amqp import Address
 from broker.channels import session
-from broker.channels.address import parse
 from broker.channels.amqp import Amqp
 from broker.channels.deadline import Deadline
 from broker.channels.fate import Fate
 from broker.channels.inlet import Inlet, Source
-from broker.channels.link import Link, Server
+from broker.channels.link import Link
 from broker.errors import (
     Busy,
     NotAllowed,
@@ -63,6 +63,58 @@ def test_what_is_refused_lies_in_quarantine_with_the_reason(queues: Queues, inle
     assert found.properties.headers["x-xoev-message-id"] == "m-1"
     inlet.close()
     assert queues.take("eingang") == []
+
+
+def test_what_lies_in_quarantine_is_counted_at_every_look(queues: Queues, inlet: Amqp) -> None:
+    assert inlet.aside is None
+    queues.put("eingang", b"<kaputt", b"<auch kaputt")
+    counted: list[int | None] = []
+    for incoming in inlet.receive():
+        inlet.settle(incoming, REFUSED)
+    for _ in range(2):
+        assert inlet.receive() == []
+        counted.append(inlet.aside)
+        queues.take("eingang.quarantine")
+
+    assert counted == [2, 0]
+
+
+def test_a_probe_counts_what_lies_in_quarantine(queues: Queues, inlet: Amqp) -> None:
+    queues.put("eingang.quarantine", b"1", b"2", b"3")
+
+    assert inlet.probe().endswith("reads eingang; 3 in eingang.quarantine")
+    assert inlet.aside == 3
+    queues.take("eingang.quarantine")
+    assert inlet.probe().endswith("reads eingang")
+    assert inlet.aside == 0
+
+
+def test_one_quarantine_of_two_queues_counts_once(queues: Queues, build: Build) -> None:
+    queues.make("eingang", "antworten", "beiseite")
+    queues.put("beiseite", b"1")
+    both = build(
+        queue="eingang", replies="antworten", quarantine="beiseite", **{"from": "bauportal"}
+    )
+
+    both.probe()
+
+    assert both.aside == 1
+
+
+def test_a_quarantine_that_is_missing_is_said_and_the_rest_goes_on(
+    queues: Queues, inlet: Amqp
+) -> None:
+    inlet.probe()
+    with queues.channel() as channel:
+        channel.queue_delete("eingang.quarantine")
+
+    with pytest.raises(Unreachable, match="404 NOT_FOUND"):
+        inlet.receive()
+    queues.put("eingang", b"weiter")
+    (found,) = inlet.receive()
+    inlet.settle(found, TAKEN)
+    inlet.close()
+    assert queues.count("eingang") == 0
 
 
 def test_without_a_quarantine_nothing_refused_is_lost(queues: Queues, inlet: Amqp) -> None:
@@ -189,7 +241,7 @@ def test_a_quarantine_that_cannot_be_asked_keeps_the_message(
 ) -> None:
     queues.make("eingang")
     queues.put("eingang", b"<kaputt")
-    link = Link("amt", Server(parse("amt", queues.address), queues.file, None), lambda *_: None)
+    link = Link("amt", Address.read(queues.address, queues.file, None), lambda *_: None)
 
     def fails(*_: object) -> Fate:
         raise error

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from broker.cli import main
-from broker.cli.commands import COMMANDS, GROUPS, build
-from broker.cli.terminal import language, safe
+from broker.cli.commands import COMMANDS, build
+from broker.cli.groups import GROUPS
+from broker.cli.terminal import counted, language, safe
 from tests.cli.conftest import Type
 from tests.site import Site
 
@@ -133,3 +134,8 @@ def test_the_language_is_the_chosen_one_or_that_of_the_environment(
 def test_building_the_commands_twice_gives_two_of_them() -> None:
     assert build() is not build()
     assert main(["version"]) == 0
+
+
+def test_one_is_not_many() -> None:
+    assert [counted(number, "route") for number in (0, 1, 2)] == ["0 routes", "1 route", "2 routes"]
+    assert [counted(number, "party", "parties") for number in (1, 2)] == ["1 party", "2 parties"]

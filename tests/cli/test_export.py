@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from broker.cli.export import cell
-from broker.trace import FIELDS
+from broker.records import FIELDS
 from tests import messages
 from tests.cli.conftest import Ran, Type
 from tests.site import CITIES, Site

@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
+from broker.amqp import Address
 from broker.standins.rabbitmq import RabbitMq
-from broker.stores.address import Address
 from broker.stores.doorbell import Doorbell
 from broker.stores.rabbitmq import RabbitDoorbell
 from tests.bells import House, MemoryDoorbell, Worker

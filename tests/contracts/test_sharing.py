@@ -11,7 +11,8 @@ import pytest
 
 from broker.journal.trail import entry
 from broker.message import State, new_id, now
-from broker.stores.contract import Change, Entry, Job, Leaf, Pause, Room, Seal, Store, Voided
+from broker.stores.contract import Change, Entry, Job, Pause, Room, Store, Voided
+from broker.stores.tree import Leaf, Seal
 from tests.births import birth, done, state, take_one, taken_in
 
 Open = Callable[[], Store]

@@ -9,8 +9,9 @@ import pytest
 
 from broker.errors import StoreError
 from broker.journal.trail import entry
-from broker.stores.contract import Leaf, Note, Seal, Store
+from broker.stores.contract import Store
 from broker.stores.custody import Stamp
+from broker.stores.tree import Leaf, Note, Seal
 
 Open = Callable[[], Store]
 HASH = bytes(range(32))

@@ -21,8 +21,8 @@ from broker.journal.checkpoint import Checkpoint, Signer, notes
 from broker.journal.places import FilePlace, SyslogPlace
 from broker.journal.sealer import Ledger, Rhythm
 from broker.message import now
-from broker.stores.contract import Leaf, Seal
 from broker.stores.sqlite import SqliteStore
+from broker.stores.tree import Leaf, Seal
 from tests.journal.ledgers import SIGNER, noted, opened, sealed, sealing
 from tests.needs import ROOT
 

@@ -12,9 +12,9 @@ from typing import Any
 import pika
 import pytest
 
+from broker.amqp import Address
 from broker.standins.rabbitmq import RabbitCluster, RabbitMq
 from broker.stores import topology, wire
-from broker.stores.address import Address
 from broker.stores.doorbell import Doorbell
 from broker.stores.rabbitmq import RabbitDoorbell
 from tests.bells import Worker

@@ -1,4 +1,4 @@
-"""The address of RabbitMQ, and what travels over it."""
+"""The address of RabbitMQ, and what its failures are made of."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from broker.amqp import Address, Node, causes, pause
 from broker.errors import ConfigError
-from broker.stores import wire
-from broker.stores.address import Address, Node
 
 
 def read(url: str) -> Address:
@@ -47,6 +46,7 @@ def test_user_and_virtual_host_are_decoded(url: str, user: str, password: str, v
         "http://a",
         "amqp://",
         "amqp://a:70000",
+        "amqp://a:0",
         "amqp://a,",
         "amqp://u:geheim@a b",
         "amqp://a/b?c",
@@ -83,16 +83,16 @@ def test_an_authority_that_is_none_is_named(tmp_path: Path) -> None:
         address.parameters(address.nodes[0], "x")
 
 
-def test_a_channel_rings_in_the_same_queue_for_ever() -> None:
-    # Written down: a release that counts otherwise would not be heard by the one before.
-    assert [wire.place(name) for name in ("wolfsburg-bau", "salzgitter-bau")] == [10, 6]
+def test_pauses_grow_up_to_a_limit_and_differ() -> None:
+    first, late = ([pause(failures) for _ in range(100)] for failures in (0, 1_000))
+
+    assert 0.1 <= min(first) < max(first) <= 0.2
+    assert 7.5 <= min(late) < max(late) <= 15
 
 
-def test_ids_survive_the_way() -> None:
-    ids = ("019c0f00-0000-7000-8000-000000000001", "019c0f00-0000-7000-8000-000000000002")
+def test_the_last_cause_is_what_lies_deepest() -> None:
+    inner = OSError("refused")
+    middle = RuntimeError("all nodes")
+    middle.exceptions = [ValueError("first"), inner]  # type: ignore[attr-defined]
 
-    assert wire.decode(wire.encode(ids)) == ids
-
-
-def test_more_ids_than_anybody_sends_are_none() -> None:
-    assert wire.decode(wire.encode(["019c0f00-0000-7000-8000-000000000001"] * 101)) == ()
+    assert list(causes(RuntimeError(middle)))[-1] is inner
