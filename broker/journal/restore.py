@@ -20,10 +20,11 @@ from broker.journal.trail import entry
 from broker.message import now
 from broker.settings import Settings
 from broker.stores.contract import Store
+from broker.stores.custody import COPY
 
 #: Names of what the store remembers: when this copy was made, when a person confirmed it, and until
 #: when messages may have been taken over that it does not know.
-COPIED, CONFIRMED, LOST = "copied", "restore confirmed", "lost until"
+COPIED, CONFIRMED, LOST = COPY, "restore confirmed", "lost until"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+#: What the store remembers of when it was made, or found to be, a copy of another one.
+COPY = "copied"
+
 Part = Literal["payload", "metadata", "refusal"]
 
 

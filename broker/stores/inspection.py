@@ -46,10 +46,11 @@ def database(url: str) -> Inspection:
     """Return what a PostgreSQL database says. Raises ConfigError, StoreAway, without the URL."""
     import psycopg
 
-    from broker.stores.postgres import read
+    from broker.stores.postgres import SILENCE, read
+    from broker.stores.silence import connect
 
     try:
-        with psycopg.connect(**read(url)) as one:
+        with connect(read(url), SILENCE) as one:
             there = one.execute("SELECT to_regclass('migrations'), clock_timestamp()").fetchone()
             assert there is not None
             row = one.execute(_FORMAT).fetchone() if there[0] else (0,)

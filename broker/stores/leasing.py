@@ -13,12 +13,15 @@ from broker.stores import bulk, clock
 from broker.stores.clock import moment
 from broker.stores.contract import Job, Payload, Room, Voided
 from broker.stores.keeping import COPIED
+from broker.stores.mending import Names
 from broker.stores.writing import envelope_of
 
 #: A message that three times was the only one in hand when the process died is poison.
 CRASHES = 3
 
 _NAMES: BindParameter[Any] = bindparam("names", expanding=True)
+#: No channel is called so: engines differ in what they say of an empty list.
+_NONE = "/"
 _OPEN = "('waiting', 'working', 'held', 'unclear', 'dead')"
 _FREE = f"""
     NOT EXISTS (SELECT 1 FROM pauses p WHERE p.route = d.route)
@@ -53,9 +56,10 @@ _CANDIDATES = text(f"""
 """)  # noqa: S608
 _SUSPECT = text(f"""
     SELECT d.message, 0, d.channel, d.suspect, d.due FROM deliveries d
-    WHERE d.state = 'waiting' AND d.suspect > 0 AND d.due <= :now AND {_FREE}
-    ORDER BY d.due, d.seq LIMIT :room
-""")  # noqa: S608
+    WHERE d.state = 'waiting' AND d.suspect > 0 AND d.channel NOT IN :names AND d.due <= :now
+    AND {_FREE} ORDER BY d.due, d.seq LIMIT :room
+""").bindparams(_NAMES)  # noqa: S608
+_SUSPECTED = text("SELECT DISTINCT channel FROM deliveries WHERE state = 'waiting' AND suspect > 0")
 _NAMED = text(f"""
     SELECT d.message, m.size, d.channel, d.suspect, d.due
     FROM deliveries d JOIN messages m ON m.id = d.message
@@ -111,23 +115,36 @@ _SIZES = (1, 4, 16, 64)
 _LOCKING = {one: _locking(one) for one in (_CANDIDATES, _SUSPECT, _NAMED, _WORKING, _HELD)}
 
 
-def due(connection: Connection) -> bool:
-    """Whether anything waiting is due."""
-    return any(True for _ in _takeable(connection, clock.soon(connection), 1))
+def due(connection: Connection, closed: Names) -> bool:
+    """Whether anything waiting is due, over other channels than the closed ones."""
+    return any(True for _ in _takeable(connection, clock.soon(connection), 1, closed))
 
 
-def overdue(connection: Connection, seconds: float, limit: int) -> list[tuple[str, str]]:
+def overdue(
+    connection: Connection, seconds: float, limit: int, closed: Names
+) -> list[tuple[str, str]]:
     """Return ids and channels of what could have been taken for so long, oldest first."""
     before = clock.stamp(connection) - int(seconds * 1e6)
-    found = sorted(_takeable(connection, before, limit), key=lambda row: row.due)
+    found = sorted(_takeable(connection, before, limit, closed), key=lambda row: row.due)
     return [(row.message, row.channel) for row in found[:limit]]
 
 
-def _takeable(connection: Connection, stamp: int, room: int) -> Iterator[Row[Any]]:
+def _takeable(connection: Connection, stamp: int, room: int, closed: Names) -> Iterator[Row[Any]]:
     values = {"now": stamp, "room": room}
-    yield from connection.execute(_SUSPECT, values).all()
-    for channel in connection.execute(_CHANNELS).scalars().all():
+    suspects = {"names": _shut(connection, closed), **values}
+    yield from connection.execute(_SUSPECT, suspects).all()
+    for channel in _open_channels(connection, closed):
         yield from connection.execute(_CANDIDATES, {"channel": channel, **values}).all()
+
+
+def _open_channels(connection: Connection, closed: Names) -> list[str]:
+    return [name for name in connection.execute(_CHANNELS).scalars().all() if name not in closed]
+
+
+def _shut(connection: Connection, closed: Names) -> tuple[str, ...]:
+    """Return the closed channels among those of suspects: a few, whatever stands in routes.yaml."""
+    found = connection.execute(_SUSPECTED).scalars().all() if closed else ()
+    return _padded([name for name in found if name in closed] or [_NONE])
 
 
 def lease(connection: Connection, room: Room) -> str | None:
@@ -144,16 +161,16 @@ def lease(connection: Connection, room: Room) -> str | None:
 
 
 def _any(connection: Connection, room: Room, stamp: int) -> list[str]:
-    values = {"now": stamp, "room": 1}
-    if room.suspects and (row := connection.execute(_own(connection, _SUSPECT), values).first()):
-        return [row.message]
+    if room.suspects:
+        values = {"names": _shut(connection, room.closed), "now": stamp, "room": 1}
+        if row := connection.execute(_own(connection, _SUSPECT), values).first():
+            return [row.message]
     return _choose(connection, room, stamp)
 
 
 def _named(connection: Connection, room: Room, stamp: int) -> list[str]:
     """Choose among those that a doorbell named."""
-    values = {"names": _padded(room.ids), "now": stamp}
-    rows = connection.execute(_own(connection, _NAMED), values).all()
+    rows = _rung(connection, room, stamp)
     if room.suspects and (suspects := [row.message for row in rows if row.suspect]):
         return suspects[:1]
     chosen: list[str] = []
@@ -169,6 +186,12 @@ def _named(connection: Connection, room: Room, stamp: int) -> list[str]:
     return chosen
 
 
+def _rung(connection: Connection, room: Room, stamp: int) -> list[Row[Any]]:
+    values = {"names": _padded(room.ids), "now": stamp}
+    found = connection.execute(_own(connection, _NAMED), values).all()
+    return [row for row in found if row.channel not in room.closed]
+
+
 def _own(connection: Connection, statement: TextClause) -> TextClause:
     """Pass over what another process is taking; a file has one writer at a time."""
     return _LOCKING[statement] if clock.shared(connection) else statement
@@ -181,7 +204,7 @@ def _padded(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _choose(connection: Connection, room: Room, stamp: int) -> list[str]:
-    channels = list(connection.execute(_CHANNELS).scalars())
+    channels = _open_channels(connection, room.closed)
     start = secrets.randbelow(len(channels)) if channels else 0
     chosen: list[str] = []
     budget = room.budget

@@ -4,7 +4,7 @@ contract.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,8 @@ Act = Literal["replay", "close"]
 #: Where one message of a selection stands.
 Progress = Literal["pending", "done", "refused", "cancelled"]
 Decision = Literal["open", "confirmed", "declined"]
+#: Names of channels.
+Names = Collection[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ import select
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
+from functools import partial
 from threading import Event
 from typing import Any
 from uuid import uuid4
@@ -34,6 +35,8 @@ PARAMETERS = {
     "target_session_attrs": "read-write",
     "client_encoding": "utf8",
 }
+#: A server that said nothing for so long is asked whether it still works (seconds).
+SILENCE = 30.0
 #: Connections for reading: kept, and at most more for a while.
 KEPT, MORE = 4, 28
 #: One process at a time brings the tables up to date.
@@ -56,22 +59,29 @@ class PostgresStore(SqlStore):
 
     shared = True
 
-    def __init__(self, url: str, broken: Callable[[StoreError], None]) -> None:
+    def __init__(
+        self, url: str, broken: Callable[[StoreError], None], silence: float = SILENCE
+    ) -> None:
         """Connect and bring the tables up to date.
 
-        Raises ConfigError where the URL cannot be read, StoreAway where nobody answers, StoreError
-        where the database is newer than this broker or cannot be made durable.
+        A server that said nothing for `silence` seconds, and does not say that it still works, is
+        left. Raises ConfigError where the URL cannot be read, StoreAway where nobody answers,
+        StoreError where the database is newer than this broker or cannot be made durable.
         """
         parameters = read(url)
         id = uuid4().hex
         name = f"xoev-broker {id[:12]}"
-        writing = _engine({**parameters, "application_name": name}, poolclass=NullPool)
-        reading = _engine(
-            {"application_name": "xoev-broker", **parameters}, pool_size=KEPT, max_overflow=MORE
+        link = partial(_connect, silence=silence)
+        writing = _engine(
+            partial(link, {**parameters, "application_name": name}), poolclass=NullPool
         )
+        reading = _engine(
+            partial(link, {"application_name": "xoev-broker", **parameters}),
+            pool_size=KEPT, max_overflow=MORE,
+        )  # fmt: skip
         self._commits = Commits(writing, id, name)
         self._again = Event()
-        self._parameters = parameters
+        self._parameters, self._silence = parameters, silence
         try:
             _prepare(writing)
             with self._commits.begin():
@@ -116,8 +126,10 @@ class PostgresStore(SqlStore):
         """
         import psycopg
 
+        from broker.stores.silence import connect
+
         try:
-            with closing(psycopg.connect(**self._parameters, autocommit=True)) as connection:
+            with closing(connect(self._parameters, self._silence, autocommit=True)) as connection:
                 return scrubbing.scrub(connection)
         except psycopg.Error as error:
             raise StoreAway(f"the store cannot be scrubbed: {type(error).__name__}") from error
@@ -172,13 +184,8 @@ def _place(parameters: dict[str, Any]) -> str:
     return f'the database "{name}" at {host}'
 
 
-def _engine(parameters: dict[str, Any], **pool: Any) -> Engine:
-    engine = create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: _connect(parameters),
-        hide_parameters=True,
-        **pool,
-    )
+def _engine(creator: Callable[[], Any], **pool: Any) -> Engine:
+    engine = create_engine("postgresql+psycopg://", creator=creator, hide_parameters=True, **pool)
 
     @event.listens_for(engine, "checkout")
     def alive(connection: Any, _record: object, _proxy: object) -> None:
@@ -189,11 +196,12 @@ def _engine(parameters: dict[str, Any], **pool: Any) -> Engine:
     return engine
 
 
-def _connect(parameters: dict[str, Any]) -> Any:
-    import psycopg
+def _connect(parameters: dict[str, Any], silence: float) -> Any:
     from psycopg.types.numeric import Int8BinaryDumper
 
-    connection = psycopg.connect(**parameters)
+    from broker.stores.silence import connect
+
+    connection = connect(parameters, silence)
     # One type for all whole numbers, or every mixture of small and large ones is a new statement.
     connection.adapters.register_dumper(int, Int8BinaryDumper)
     connection.execute(f"SET idle_in_transaction_session_timeout = {_IDLE}")

@@ -31,6 +31,7 @@ from broker.stores.contract import (
 )
 from broker.stores.faults import FILE, Faults, translated
 from broker.stores.keeping import Keeping
+from broker.stores.mending import Names
 from broker.stores.repairing import Repairing
 from broker.stores.sealing import SqlTree
 from broker.stores.tables import deliveries, pauses
@@ -128,10 +129,10 @@ class SqlStore(Keeping, Repairing, Watching):
         with self._read() as connection:
             return offices.holders(connection)
 
-    def overdue(self, seconds: float, limit: int) -> list[tuple[str, str]]:
-        """Ids and channels of deliveries that could have been taken for so long, oldest first."""
+    def overdue(self, seconds: float, limit: int, closed: Names = ()) -> list[tuple[str, str]]:
+        """Ids and channels of what could have been taken for so long, oldest first."""
         with self._read() as connection:
-            return leasing.overdue(connection, seconds, limit)
+            return leasing.overdue(connection, seconds, limit, closed)
 
     def row(self, id: str) -> Row | None:
         """One message by its id."""
@@ -190,10 +191,10 @@ class SqlStore(Keeping, Repairing, Watching):
         """Start a stopped route again."""
         return self._writer.submit(self._resume, (route, entry))
 
-    def due(self) -> bool:
+    def due(self, closed: Names = ()) -> bool:
         """Whether any waiting delivery is due; cheap, takes nothing."""
         with self._read() as connection:
-            return leasing.due(connection)
+            return leasing.due(connection, closed)
 
     @property
     def name(self) -> str:

@@ -302,6 +302,14 @@ def test_a_running_broker_must_be_stopped_first(type_: Type, command: tuple[str,
     assert (ran.code, "stop it first" in ran.err) == (1, True)
 
 
+def test_status_says_that_the_store_is_a_copy_and_only_then(type_: Type, delivered: str) -> None:
+    before = type_("status")
+    type_("restore", "mark")
+
+    assert "older copy" not in before.out
+    assert "warning: the store is an older copy: it is a copy made at" in type_("status").out
+
+
 @pytest.mark.usefixtures("restored")
 def test_doctor_says_that_the_store_is_a_copy(type_: Type) -> None:
     ran = type_("doctor", "--json")

@@ -6,7 +6,6 @@ import socket
 import threading
 from collections import Counter
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
 
 from tests.servers.http import Request, Server, answer
@@ -31,14 +30,9 @@ class Office:
         self.wire = Wire(int(self._server.address.rpartition(":")[2].partition("/")[0]))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.wire.close()
-        self._server.__exit__(kind, error, trace)
+        self._server.__exit__()
 
     @property
     def address(self) -> str:
@@ -77,13 +71,17 @@ class Office:
 
 
 class Wire:
-    """Passes connections on to a port of the loopback; while it is silent, nothing arrives."""
+    """Passes connections on to a port of the loopback; while it is silent, nothing arrives, and
+    while it holds, nothing arrives yet.
+    """
 
     def __init__(self, port: int) -> None:
         """Take the port of the server; listens at once, on `port`."""
         self._server = port
         self._passes = threading.Event()
         self._passes.set()
+        self._flows = threading.Event()
+        self._flows.set()
         self._open: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
@@ -95,6 +93,14 @@ class Wire:
         """Swallow all that is said from now on; connections stay open."""
         self._passes.clear()
 
+    def hold(self) -> None:
+        """Keep back all that is said from now on; connections stay open."""
+        self._flows.clear()
+
+    def flow(self) -> None:
+        """Let what was kept back arrive, also from those who left meanwhile."""
+        self._flows.set()
+
     def heal(self) -> None:
         """Pass everything on again; connections that lost something are gone."""
         self._passes.set()
@@ -105,6 +111,7 @@ class Wire:
         with suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self.flow()
         self._hang_up()
         self._thread.join()
 
@@ -112,7 +119,11 @@ class Wire:
         with suppress(OSError):
             while True:
                 client = self._listener.accept()[0]
-                server = socket.create_connection(("127.0.0.1", self._server))
+                try:
+                    server = socket.create_connection(("127.0.0.1", self._server))
+                except OSError:
+                    client.close()
+                    continue
                 with self._lock:
                     self._open |= {client, server}
                 for ends in ((client, server), (server, client)):
@@ -121,6 +132,7 @@ class Wire:
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
             while data := source.recv(1 << 16):
+                self._flows.wait()
                 if self._passes.is_set():
                     sink.sendall(data)
         for one in (source, sink):

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import signal
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from broker.app import open_store
 from broker.settings import Settings
 from broker.standins.daemon import port
 from broker.standins.postgres import Postgres
 from broker.standins.rabbitmq import RabbitCluster
 from broker.stores.contract import Store
-from tests.cluster import TOKEN, Node, until
+from tests.cluster import Node, environment, laid, opened, until
 from tests.faults.load import Load
-from tests.faults.office import Office
-from tests.needs import ROOT
+from tests.faults.office import Office, Wire
 
 #: Seconds after which others take over what a process had in hand: the shortest that is allowed.
 LEASE = 5
+#: Seconds after which a silent database is asked whether it works.
+SILENCE = 3
 #: `west` files every request anew and can be asked, `east` recognises repeats. A call to `west`
 #: ends before a lease does, so that whoever woke up too late sends nothing more.
 ROUTES = """\
@@ -59,7 +57,10 @@ class Region:
         self.offices = {"west": Office(recognises=False), "east": Office(recognises=True)}
         self.well = True
         self._loads = 0
-        self.database, self.vhost = postgres.database(), cluster.vhost()
+        self.wire = Wire(postgres.port)
+        made = postgres.database()
+        self.database = made.replace(f":{postgres.port}/", f":{self.wire.port}/")
+        self.vhost = cluster.vhost()
         self._port = port()
         self.environ = self._environ()
 
@@ -76,15 +77,11 @@ class Region:
             node.again()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         codes = [node.stop() for node in (self.intake, *self.workers)]
         for office in self.offices.values():
-            office.__exit__(None, None, None)
+            office.__exit__()
+        self.wire.close()
         assert codes == [0, 0, 0] or not self.well, [node.lines[-5:] for node in self.nodes]
 
     @property
@@ -115,14 +112,9 @@ class Region:
         node.stop(signal.SIGKILL)
         node.start()
 
-    @contextmanager
-    def store(self) -> Iterator[Store]:
+    def store(self) -> AbstractContextManager[Store]:
         """Open the store beside the processes."""
-        store = open_store(self.settings, lambda _error: None)
-        try:
-            yield store
-        finally:
-            store.close()
+        return opened(self.environ)
 
     @property
     def settings(self) -> Settings:
@@ -138,28 +130,18 @@ class Region:
 
     def _write(self) -> None:
         places = {route: office.address for route, office in self.offices.items()}
-        (self.folder / "routes.yaml").write_text(ROUTES.format(**places), "utf-8")
-        token = self.folder / "portal.token"
-        token.touch(mode=0o600)
-        token.write_text(hashlib.sha256(TOKEN.encode()).hexdigest())
+        laid(self.folder, ROUTES.format(**places))
 
     def _environ(self) -> dict[str, str]:
         first, *others = self.cluster.addresses(self.vhost)
         login, _, rest = first.rpartition("@")
         place, _, path = rest.partition("/")
         hosts = [place, *(other.rpartition("@")[2].partition("/")[0] for other in others)]
-        names = {
-            "routes": str(self.folder / "routes.yaml"),
-            "adapters": str(ROOT / "adapters"),
-            "schemas": str(ROOT / "schemas/xoev"),
-            "state": str(self.folder / "state"),
-            "site_key": str(self.folder / "site.key"),
-            "journal_key": str(self.folder / "journal.key"),
-            "store": self.database,
-            "queue": f"{login}@{','.join(hosts)}/{path}",
-            "listen": "127.0.0.1:0",
-            "poll": "0.1s",
-            "lease": f"{LEASE}s",
-            "xml_threads": "1",
-        }
-        return {f"XOEV_BROKER_{name.upper()}": text for name, text in names.items()}
+        return environment(
+            self.folder,
+            state=str(self.folder / "state"),
+            store=self.database,
+            queue=f"{login}@{','.join(hosts)}/{path}",
+            lease=f"{LEASE}s",
+            store_silence=f"{SILENCE}s",
+        )

@@ -91,6 +91,32 @@ def database_freezes(region: Region, _chance: Random) -> Iterator[None]:
 
 
 @contextmanager
+def database_hangs(region: Region, _chance: Random) -> Iterator[None]:
+    """PostgreSQL stands still until every process has left it."""
+    region.postgres.pause()
+    _left(region)
+    yield
+    region.postgres.resume()
+
+
+@contextmanager
+def database_unheard(region: Region, _chance: Random) -> Iterator[None]:
+    """Nothing that PostgreSQL is told or says arrives, until every process has left it; then all
+    of it arrives late.
+    """
+    region.wire.hold()
+    _left(region)
+    yield
+    region.wire.flow()
+
+
+def _left(region: Region) -> None:
+    before = {node.pid: node.events("away") for node in region.nodes}
+    for node in region.nodes:
+        until(lambda node=node: node.events("away") > before[node.pid], f"{node.role} left it")  # type: ignore[misc]
+
+
+@contextmanager
 def connections_cut(region: Region, chance: Random) -> Iterator[None]:
     """All connections to PostgreSQL are cut at any moment, again and again."""
     for _ in range(20):

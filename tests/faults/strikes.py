@@ -6,7 +6,7 @@ from functools import partial
 
 from tests.faults import deaths, servers
 from tests.faults.fault import Fault
-from tests.faults.region import LEASE
+from tests.faults.region import LEASE, SILENCE
 
 
 def _node(name: str, how: str, count: int = 1, seconds: float = 0) -> Fault:
@@ -31,6 +31,8 @@ FAULTS = (
     _database("PostgreSQL: immediate stop", "immediate"),
     _database("PostgreSQL: killed", "kill"),
     Fault("PostgreSQL: paused", servers.database_freezes, goes_on=(), seconds=1.2 * LEASE),
+    Fault("PostgreSQL: frozen", servers.database_hangs, goes_on=(), seconds=SILENCE),
+    Fault("PostgreSQL: network silent", servers.database_unheard, goes_on=(), seconds=SILENCE),
     Fault("PostgreSQL: connections cut", servers.connections_cut),
     Fault("PostgreSQL: cut in a commit", servers.commits_cut),
     Fault("worker: killed", deaths.killed),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 from contextlib import suppress
-from threading import Lock, Thread
+from threading import Event, Lock, Thread
 from typing import Literal
 
 #: What becomes of the word: it never arrives; its answer is lost; it never arrives, and the server
-#: does not notice that the client is gone.
-Cut = Literal["before", "after", "silent"]
+#: does not notice that the client is gone. Or nobody hangs up: its answer is held back; the word is
+#: held back, until `release`.
+Cut = Literal["before", "after", "silent", "mute", "stuck"]
 
 
 class Proxy:
@@ -22,6 +23,7 @@ class Proxy:
         self._word = b""
         self._cut: Cut = "before"
         self._lock = Lock()
+        self._released = Event()
         self._kept: list[socket.socket] = []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._server.getsockname()[1]
@@ -32,8 +34,13 @@ class Proxy:
         with self._lock:
             self._word, self._cut = word, how
 
+    def release(self) -> None:
+        """Let what was held back arrive."""
+        self._released.set()
+
     def close(self) -> None:
         """Hang up."""
+        self.release()
         self._server.close()
         for one in self._kept:
             _hang_up(one)
@@ -48,17 +55,32 @@ class Proxy:
                     client.close()
                     continue
                 self._kept += [client, server]
-                Thread(target=self._up, args=(client, server), daemon=True).start()
-                Thread(target=_down, args=(server, client), daemon=True).start()
+                open = Event()
+                open.set()
+                Thread(target=self._up, args=(client, server, open), daemon=True).start()
+                Thread(target=self._down, args=(server, client, open), daemon=True).start()
 
-    def _up(self, client: socket.socket, server: socket.socket) -> None:
+    def _up(self, client: socket.socket, server: socket.socket, open: Event) -> None:
         with suppress(OSError):
             while data := client.recv(65536):
-                if how := self._wanted(data):
+                how = self._wanted(data)
+                if how == "mute":
+                    open.clear()
+                elif how == "stuck":
+                    self._released.wait()
+                elif how:
                     _cut(client, server, data, how)
                     return
                 server.sendall(data)
         _hang_up(server)
+
+    def _down(self, server: socket.socket, client: socket.socket, open: Event) -> None:
+        with suppress(OSError):
+            while data := server.recv(65536):
+                if not open.is_set():
+                    self._released.wait()
+                client.sendall(data)
+        _hang_up(client)
 
     def _wanted(self, data: bytes) -> Cut | None:
         with self._lock:
@@ -78,13 +100,6 @@ def _cut(client: socket.socket, server: socket.socket, data: bytes, how: Cut) ->
     _hang_up(client)
     if how == "before":
         _hang_up(server)
-
-
-def _down(server: socket.socket, client: socket.socket) -> None:
-    with suppress(OSError):
-        while data := server.recv(65536):
-            client.sendall(data)
-    _hang_up(client)
 
 
 def _hang_up(one: socket.socket) -> None:

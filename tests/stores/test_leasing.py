@@ -32,9 +32,9 @@ def test_nothing_is_looked_for_in_all_deliveries(
 ) -> None:
     with store._reading.connect() as connection:
         values = {"channel": "x", "now": 0, "room": 1, "token": "", "crashes": 3, "until": 0}
-        names = statement._bindparams  # type: ignore[attr-defined]
+        names = set(statement._bindparams) - {"names"}  # type: ignore[attr-defined]
         plan = connection.exec_driver_sql(
-            f"EXPLAIN QUERY PLAN {statement}",
+            f"EXPLAIN QUERY PLAN {statement}".replace("__[POSTCOMPILE_names]", "'/'"),
             {name: values[name] for name in names},
         )
         steps = [str(step[3]) for step in plan]

@@ -25,6 +25,7 @@ from broker.stores.faults import Faults, of_server
 from broker.stores.postgres import PostgresStore
 from broker.stores.writer import Batch
 from tests.births import birth, done, refused, state, take_one, taken_in
+from tests.cluster import until
 from tests.stores.proxy import Cut, Proxy
 
 Open = Callable[..., PostgresStore]
@@ -167,6 +168,11 @@ def test_of_several_hosts_the_one_that_answers_is_taken(opened: Open, database: 
 # connections that are lost
 
 
+def connected(postgres: Postgres, database: str) -> int:
+    asked = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s"
+    return int(postgres.ask(asked, (name_of(database),))[0][0])
+
+
 def test_connections_that_were_cut_are_made_anew(
     store: PostgresStore, postgres: Postgres, database: str, told: list[StoreError]
 ) -> None:
@@ -174,6 +180,8 @@ def test_connections_that_were_cut_are_made_anew(
         id = store.accept(birth()).result(30).id
         assert store.row(id) is not None
         assert postgres.terminate(database) >= 2
+        # They are told to end, and end a moment later.
+        until(lambda: connected(postgres, database) == 0)
 
     assert store.counts().accepted == 3
     assert told == []
