@@ -9,7 +9,7 @@ from typing import Literal
 
 Kind = Literal[
     "text", "path", "url", "seconds", "number", "size", "room", "rate", "bool", "secret_file",
-    "choice", "list", "http",
+    "choice", "list", "http", "windows",
 ]  # fmt: skip
 
 
@@ -19,8 +19,9 @@ class Field:
 
     `kind` says how the text is read: `seconds` is a duration such as `30s`, `5m`, `1h`, `3d` (given
     to code as float seconds), `path` is relative to the folder of routes.yaml, `secret_file` is a
-    path whose content is read late and never shown, `list` is a list of texts, `http` is a URL over
-    HTTP or HTTPS, `size` is bytes, `room` bytes or a share of a disk, `rate` so many a second.
+    path whose content is read late and never shown, `list` is a list of texts, `windows` a list of
+    maintenance windows (`broker.maintenance`), `http` is a URL over HTTP or HTTPS, `size` is bytes,
+    `room` bytes or a share of a disk, `rate` so many a second.
     `default` is the text as one would write it in the file; None means no value; `required` fields
     have no default.
     """
@@ -31,3 +32,8 @@ class Field:
     default: str | None = None
     required: bool = False
     choices: tuple[str, ...] = ()
+
+    @property
+    def many(self) -> bool:
+        """Whether it takes a list of texts, or one."""
+        return self.kind in ("list", "windows")

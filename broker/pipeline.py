@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from broker.adapter import Adapter
@@ -24,6 +24,7 @@ from broker.errors import (
 )
 from broker.journal.trail import Trail
 from broker.journal.vault import Vault
+from broker.maintenance import Maintenance
 from broker.message import Envelope, Facts, State
 from broker.metrics import About, Meter
 from broker.routes import RoutingTable
@@ -54,6 +55,7 @@ class Site:
     checks: Judge
     channels: Mapping[str, Channel]
     replies: Mapping[str, tuple[str, ...]]
+    maintenance: Maintenance = field(default_factory=Maintenance)
 
     def adapters_of(self, channel: str) -> tuple[str, ...]:
         """Return the adapters of the routes over a channel: a reply over it needs exactly one."""

@@ -16,6 +16,7 @@ from broker.carrier import Carrier, LeaseLost
 from broker.errors import Exhausted, StoreAway, StoreError
 from broker.hand import BUDGET, Hand
 from broker.logs import get
+from broker.message import now
 from broker.outage import FIRST, LONGEST, Outage
 from broker.pipeline import Broker, about, born
 from broker.preparer import Made, Preparer
@@ -197,7 +198,7 @@ class Worker:
         if self._more:
             return True
         if self._doorbell is None or not self._doorbell.connected:
-            return self._store.due()
+            return self._store.due(self._closed())
         seldom = time.monotonic() - self._looked > SELDOM * self._pace.poll
         return self._called or self._look or seldom
 
@@ -209,7 +210,7 @@ class Worker:
         if not ids:
             self._look, self._looked = False, time.monotonic()
         try:
-            jobs = self._store.take(replace(room, ids=ids))
+            jobs = self._store.take(replace(room, ids=ids, closed=self._closed()))
         finally:
             if self._doorbell and calls:
                 # Also where the store is away: what was called for is found by the next look.
@@ -221,6 +222,10 @@ class Worker:
             # A full lease leaves more behind; asking first would cost as much as taking.
             self._more = len(jobs) >= room.limit > 0
         return jobs
+
+    def _closed(self) -> frozenset[str]:
+        """Return the channels in their maintenance window."""
+        return self._broker.site.maintenance.closed(now())
 
     def _heard(self) -> None:
         self._called = True

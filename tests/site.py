@@ -106,6 +106,15 @@ class Site:
         path.write_bytes(data)
         return path
 
+    def window(self, *texts: str) -> None:
+        """Give the procedure of Wolfsburg these regular windows, instead of those it has."""
+        lines = self.routes.read_text("utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if "maintenance:" not in line]
+        at = next(at for at, line in enumerate(kept) if "wolfsburg-bau:" in line)
+        windows = ", ".join(f'"{text}"' for text in texts)
+        more = [f"                     maintenance: [{windows}],\n"] if texts else []
+        self.routes.write_text("".join([*kept[: at + 1], *more, *kept[at + 1 :]]), "utf-8")
+
     def process(self) -> dict[str, str]:
         """Return the environment of a process of this site."""
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}

@@ -14,6 +14,7 @@ from broker.intake import Intake
 from broker.message import State
 from broker.stores.contract import Job, Room
 from broker.stores.doorbell import Call
+from broker.stores.mending import Names
 from broker.worker import Pace, Worker
 from tests import messages
 from tests.bells import House, MemoryDoorbell
@@ -38,9 +39,9 @@ class Spied:
             self.rooms.append(room)
             return take(room)
 
-        def counted() -> bool:
+        def counted(closed: Names = ()) -> bool:
             self.asked += 1
-            return due()
+            return due(closed)
 
         monkeypatch.setattr(store, "take", spied)
         monkeypatch.setattr(store, "due", counted)

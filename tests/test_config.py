@@ -221,6 +221,7 @@ def test_channel_values_have_the_types_of_their_fields(tmp_path: Path) -> None:
         "inflight": 4,
         "deadline": 300.0,
         "recipient": None,
+        "maintenance": (),
     }
     assert channels["portal-return"].values["out"] == Path("/srv/return")
     assert channels["portal-return"].values["tables"] == ("A", "B")

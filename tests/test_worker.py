@@ -344,7 +344,7 @@ def test_a_store_that_cannot_be_read_ends_the_work_and_is_told(
 ) -> None:
     broker = bench()
 
-    def due(_store: object) -> bool:
+    def due(_store: object, _closed: object) -> bool:
         raise StoreError("the store cannot be read: OperationalError")
 
     monkeypatch.setattr(SqliteStore, "due", due)

@@ -115,6 +115,12 @@ class Channel(ABC):
         Field("inflight", "number", "how many deliveries may be on their way at once", "4"),
         Field("deadline", "seconds", "total time of one call", "30s"),
         Field("recipient", "text", "recipient of messages taken in whose standard has no head"),
+        Field(
+            "maintenance",
+            "windows",
+            "regular windows in which nothing is delivered over it, such as `Sun 02:00-06:00`; "
+            "messages are accepted and wait",
+        ),
     )
     #: Whether the other side recognises a repeated key, so that sending again does no harm.
     repeats: bool = False
@@ -159,6 +165,13 @@ class Channel(ABC):
     def receives(self) -> bool:
         """Whether `receive` can ever return something, so that it is polled."""
         return False
+
+    @property
+    def aside(self) -> int | None:
+        """Return how much lay aside, for a person to take away, when it looked last (`receive`,
+        `probe`); None where it puts nothing aside or has not looked yet.
+        """
+        return None
 
     def settle(self, incoming: Incoming, verdict: Verdict) -> None:
         """Move or mark the source after the commit; repeating it must do no harm."""

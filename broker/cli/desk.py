@@ -13,6 +13,7 @@ from broker.errors import BrokerError
 from broker.settings import Settings, variable
 
 if TYPE_CHECKING:
+    from broker.maintenance import Maintenance
     from broker.pipeline import Site
 
 
@@ -46,6 +47,13 @@ class Desk:
         from broker.app import load_site
 
         return load_site(self.settings, os.environ)
+
+    @cached_property
+    def maintenance(self) -> Maintenance:
+        """When procedures stand regularly, as far as routes.yaml can be read."""
+        from broker.app import load_maintenance
+
+        return load_maintenance(self.settings, os.environ)
 
     def close(self) -> None:
         """Close the store, and channels where they were opened."""

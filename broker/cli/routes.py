@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from broker.cli.desk import Desk, opened, settings
 from broker.cli.terminal import show, table
+from broker.message import now
 
 if TYPE_CHECKING:
     from broker.config.model import Route
@@ -42,8 +44,8 @@ def schema() -> None:
     show(made(kind_fields()))
 
 
-def _site() -> tuple[Site, set[str]]:
-    """Return the configuration and what is paused; without a store nothing is."""
+def _site() -> tuple[Site, Collection[str]]:
+    """Return the configuration and what is paused; without a store only a window stops anything."""
     from broker.app import load_site
     from broker.errors import BrokerError, ConfigError, StoreError
 
@@ -55,14 +57,14 @@ def _site() -> tuple[Site, set[str]]:
     except BrokerError:
         import os
 
-        return load_site(settings(), os.environ), set()
+        site = load_site(settings(), os.environ)
+        return site, site.maintenance.routes(now())
 
 
-def _paused(desk: Desk) -> set[str]:
-    from broker.message import now
+def _paused(desk: Desk) -> Collection[str]:
     from broker.pulse import stopped
 
-    return stopped(desk.store, now())
+    return stopped(desk.store, desk.site.maintenance, now())
 
 
 def _standard(one: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
@@ -29,6 +29,8 @@ _STUCK = (State.HELD, State.UNCLEAR, State.DEAD)
 #: Looking takes at most one part in so many of the time.
 _SHARE = 10
 _LINES = 8
+#: A regular window that begins in less is told.
+_SOON = timedelta(hours=1)
 
 
 def top(
@@ -63,7 +65,7 @@ class Look:
         from broker.pulse import beats
 
         self.at = now()
-        self.beats: Sequence[Beat] = beats(desk.store, self.at)
+        self.beats: Sequence[Beat] = beats(desk.store, desk.maintenance, self.at)
         self.seal: Standing = standing(desk.store)
         self.process = running(desk.settings.state) if not desk.store.shared else None
         self.shared = desk.store.shared
@@ -96,7 +98,7 @@ class Look:
             (_number(count(State.DEAD)), "red"),
             (_number(beat.came), ""),
             (_number(beat.went), "green"),
-            _notes(beat),
+            _notes(beat, self.at),
         ]
 
 
@@ -110,11 +112,13 @@ def _urgency(beat: Beat) -> tuple[int, str]:
     return -sum(map(beat.count, _STUCK)) - beat.lane.failing, beat.lane.route
 
 
-def _notes(beat: Beat) -> tuple[str, str]:
+def _notes(beat: Beat, at: datetime) -> tuple[str, str]:
     if beat.paused:
-        return "paused", "yellow"
+        return f"paused{f', {age(at, beat.until)} left' if beat.until else ''}", "yellow"
     if beat.lane.failing:
         return f"disturbed: {beat.lane.failing}", "red"
+    if beat.next and beat.next - at < _SOON:
+        return f"window in {age(at, beat.next)}", ""
     return "", ""
 
 

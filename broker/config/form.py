@@ -55,10 +55,10 @@ class Form:
             report.add(key, f'{label}unknown field "{key.text}"{closest}')
 
     def _take(self, values: Values, field: Field, node: Node, scope: Scope) -> None:
-        if field.kind == "list" and isinstance(node, Items):
+        if field.many and isinstance(node, Items):
             values[field.name] = tuple(scope.texts(field.name, node))
         elif not isinstance(node, Text):
-            needed = "a text or a list of texts" if field.kind == "list" else "a text"
+            needed = "a text or a list of texts" if field.many else "a text"
             scope.add(node, f'"{field.name}" needs {needed}')
         elif not node.text:
             scope.add(node, f'"{field.name}" is empty')

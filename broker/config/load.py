@@ -7,10 +7,11 @@ import stat
 from collections.abc import Mapping
 from pathlib import Path
 
+from broker.channels.channel import Declared
 from broker.config.checks import File, check
 from broker.config.entries import Reader
 from broker.config.findings import Report
-from broker.config.model import Table
+from broker.config.model import Route, Table
 from broker.config.nodes import Block, Node
 from broker.config.parties import channels, parties, unknown_names
 from broker.config.reader import MAX_BYTES, Spot, read
@@ -33,6 +34,23 @@ def load(file: Path, known: Known, environ: Mapping[str, str]) -> Table:
         report.settle()
         raise AssertionError("a file without a root has findings")
     return _table(file, data, root, known, report)
+
+
+def glance(
+    file: Path, known: Known, environ: Mapping[str, str]
+) -> tuple[Mapping[str, Declared], tuple[Route, ...]]:
+    """Return the channels and routes of a routes.yaml as far as it can be read, without a check.
+
+    What is wrong with it is for `load` to say.
+    """
+    report = Report(str(file))
+    root = read(_bytes(file, report), report, environ)
+    if not isinstance(root, Block):
+        return {}, ()
+    connected = channels(root, file.parent, known, report)
+    people = parties(root, file.parent, report)
+    entries = Reader(file.parent, people, report).entries(root)
+    return connected, tuple(route for entry in entries for route in entry.routes)
 
 
 def _table(file: Path, data: bytes, root: Block, known: Known, report: Report) -> Table:

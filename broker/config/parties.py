@@ -12,8 +12,10 @@ from broker.channels.channel import Declared
 from broker.config.findings import Report
 from broker.config.form import Form, Values, blocks
 from broker.config.model import Party
-from broker.config.nodes import Block, Text
+from broker.config.nodes import Block, Text, texts
 from broker.config.tables import NAME, PARTY, Known
+from broker.errors import ConfigError
+from broker.maintenance import Slot, endless
 
 _NAME = re.compile(NAME)
 _AGS = re.compile(r"\d{8}", re.ASCII)
@@ -104,6 +106,7 @@ def channels(root: Block, folder: Path, known: Known, report: Report) -> dict[st
         if kind:
             values = forms[kind].read(block, report, label)
             _secrets(forms[kind], values, block, report, label)
+            _windows(block, report, label)
         found[name] = Declared(name, kind, values, block.line)
     return found
 
@@ -140,6 +143,20 @@ def _secret(file: object, block: Block, name: str, report: Report, label: str) -
         return
     if stat.S_IMODE(mode) & _OTHERS:
         report.warn(place, f'{label}others may read the file of "{name}", set its mode to 0600')
+
+
+def _windows(block: Block, report: Report, label: str) -> None:
+    nodes = texts(block.entries.get("maintenance"))
+    before = len(report)
+    for node in nodes:
+        try:
+            Slot.read(node.text)
+        except ConfigError as error:
+            report.add(node, f'{label}"maintenance" is {node.shown}, needed is {error}')
+    if nodes and len(report) == before and endless(node.text for node in nodes):
+        text = "leaves no minute of the week in which anything is delivered"
+        hint = "to stop a route for good use: xoev-broker pause"
+        report.add(nodes[0], f'{label}"maintenance" {text}; {hint}')
 
 
 def unknown_names(

@@ -21,6 +21,7 @@ _TYPES: Mapping[Kind, str] = {
     "bool": "`true` or `false`",
     "secret_file": "path of a secret",
     "list": "text or list",
+    "windows": "window or list of windows",
 }
 
 _INTRODUCTION = """\
@@ -34,6 +35,9 @@ file and the first match wins; a message without a match is refused with T080.
 * Every value is the text as written: `03103000` keeps its zero, `2.10` stays `2.10`.
 * Durations are `30s`, `5m`, `1h` or `3d`; sizes `64 MB`; rates `50/s`, `300/min` or `1000/h`; paths
   are relative to the folder of the file.
+* Maintenance windows are `Sun 02:00-06:00`, `Mon-Fri 22:30-23:15`, `daily 22:00-04:00` (until the
+  next day) or `first Sat 20:00-24:00` (`first` to `fourth` or `last` of the month), in the time
+  zone of the setting `XOEV_BROKER_ZONE`: see [Stop a route for a time](../howto/maintenance.md).
 * `${NAME}` takes a value from the environment, `${NAME:-default}` has one for when it is not set.
 * Secrets are never in the file: fields that end in `_file` name a file with mode 0600.
 * Aliases, anchors, tags, double keys and a second document are refused.

@@ -7,6 +7,7 @@ from typing import Any
 
 from broker.config.tables import NEEDED, NESTED, PARTY, ROUTE
 from broker.fields import Field
+from broker.maintenance import PATTERN
 from broker.values import sized
 
 Schema = dict[str, Any]
@@ -82,8 +83,9 @@ def _field(field: Field) -> Schema:
 
 
 def _shape(field: Field) -> Schema:
-    if field.kind == "list":
-        return {"anyOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}
+    if field.many:
+        one = _pattern(f"{PATTERN}|{_VARIABLE}") if field.kind == "windows" else _TEXT
+        return {"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]}
     if field.kind == "choice":
         return {"anyOf": [{"enum": list(field.choices)}, _pattern(_VARIABLE)]}
     if field.kind == "bool":

@@ -10,10 +10,11 @@ from typing import Any
 
 from broker.journal.entry import stamp
 from broker.journal.standing import standing
-from broker.message import Direction, State
+from broker.message import Direction, State, now
 from broker.metrics import Meter
 from broker.pipeline import Broker
 from broker.pressure import Pressure
+from broker.pulse import pauses
 from broker.settings import Settings
 from broker.web.metrics import Metrics
 from broker.web.problem import Problem
@@ -58,8 +59,8 @@ class Surface:
         return await self._metrics.show(request)
 
     async def status(self, request: Request) -> Reply:
-        """Return how many messages are in each state, what is paused, late or a cause for an alert,
-        whether more is taken, and the seal.
+        """Return how many messages are in each state, what is or will be paused, late or a cause
+        for an alert, whether more is taken, and the seal.
         """
         if not self._staff.known:
             text = "no staff is set up (XOEV_BROKER_STAFF_FILE); see xoev-broker status"
@@ -96,7 +97,7 @@ def _standing(broker: Broker, pressure: Pressure) -> Mapping[str, Any]:
         },
         "refused": counts.refused,
         "oldest_waiting": counts.oldest.isoformat() if counts.oldest else None,
-        "paused": [pause.route for pause in store.pauses()],
+        **pauses(store, broker.site.maintenance, now()),
         "journal": standing(store).record(),
         "pressure": pressure.reading.record(),
         "late": [

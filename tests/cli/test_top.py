@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -17,7 +18,7 @@ import pytest
 
 from broker.cli.top import age
 from broker.message import now
-from tests import messages
+from tests import hours, messages
 from tests.cli.conftest import Type
 from tests.site import Site
 
@@ -47,8 +48,21 @@ def test_machines_get_stable_keys(type_: Type, delivered: str) -> None:
 
     assert list(found) == ["time", "running", "journal", "routes"]
     assert list(found["routes"][0]) == [
-        "route", "states", "oldest_waiting", "failing", "came", "went", "paused",
+        "route", "states", "oldest_waiting", "failing", "came", "went", "paused", "until", "next",
     ]  # fmt: skip
+
+
+def test_a_window_is_shown_while_it_runs_and_shortly_before(
+    place: Site, type_: Type, delivered: str
+) -> None:
+    place.window(hours.running())
+    during = type_("top").out
+    place.window(hours.coming())
+    before = type_("top").out
+
+    assert re.search(r"^bau/wolfsburg .* paused, (59min|1h 0min) \w* ?left$", during, re.MULTILINE)
+    assert re.search(r"^bau/wolfsburg .* window in (29|30)min", before, re.MULTILINE)
+    assert "braunschweig" not in during
 
 
 @pytest.mark.parametrize("end", ["q", "ctrl-c"])

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import httpx
@@ -13,11 +14,16 @@ import pytest
 
 from broker.app import App
 from broker.intake import Intake
+from broker.journal.entry import stamp
+from broker.message import now
+from broker.repair import Repair
+from broker.stores.mending import Window
 from broker.web.app import application
 from broker.web.server import HttpServer
 from broker.web.staff import Staff
 from broker.web.surface import Options
-from tests.web.house import TOKEN, client, message, send
+from tests import hours
+from tests.web.house import TOKEN, House, client, message, send
 
 TOKENS = {"operator": "of-operator", "auditor": "of-auditor", "administrator": "of-administrator"}
 
@@ -65,6 +71,28 @@ def test_staff_sees_numbers_and_senders_do_not(app: App, tmp_path: Path) -> None
         for path in ("/v1/status", "/metrics"):
             assert get(port, path, TOKEN).status_code == 401
         assert get(port, "/health/ready", "").status_code == 200
+
+
+def test_staff_sees_what_stands_and_will_stand_with_its_times(house: House, tmp_path: Path) -> None:
+    file = house.folder / "routes.yaml"
+    windows = f"out: bau, maintenance: {hours.running()}"
+    file.write_text(file.read_text("utf-8").replace("out: bau", windows), "utf-8")
+    app = house.open()
+    repair, later = Repair(app, "erika"), now() + timedelta(hours=2)
+    repair.pause("bau", "ticket 1")
+    repair.plan(Window("w", "bau", later, later + timedelta(hours=1), "erika", "ticket 2"))
+    options = Options(staff=Staff(staffed(tmp_path / "staff", **TOKENS)))
+    with serving(app, options) as port:
+        found = get(port, "/v1/status", TOKENS["operator"]).json()
+        figures = get(port, "/metrics", TOKENS["operator"]).text
+    app.close()
+
+    assert [(one["route"], one["reason"]) for one in found["paused"]] == [("bau", "ticket 1")]
+    assert [(one["start"], one["open"]) for one in found["windows"]] == [(stamp(later), False)]
+    assert [(one["channel"], one["open"]) for one in found["maintenance"]] == [
+        ("bau", True), ("bau", False),
+    ]  # fmt: skip
+    assert 'xoev_broker_route_paused{route="bau"} 1' in figures
 
 
 def test_staff_cannot_send(app: App, tmp_path: Path) -> None:
