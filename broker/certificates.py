@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from broker.errors import ConfigError
+
+#: Settings, and fields of channels, that name certificate files.
+_OWN = ("listen_certificate", "listen_client_ca", "queue_ca", "alert_ca", "timestamp_ca")
+_THEIRS = ("cert_file", "ca_file")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,10 @@ def term(path: Path) -> Term:
     )
 
 
-def named(values: Iterable[tuple[str, object]]) -> list[Path]:
-    """Return the certificate files among the values of fields."""
-    names = ("cert_file", "ca_file", "listen_certificate", "listen_client_ca", "queue_ca")
-    return [value for name, value in values if name in names and isinstance(value, Path)]
+def watched(settings: object, channels: Iterable[Mapping[str, object]]) -> list[Path]:
+    """Return the certificate files of a site in order, each once: those that the settings name, and
+    those among the fields of channels.
+    """
+    own = (getattr(settings, name) for name in _OWN)
+    theirs = (values.get(name) for values in channels for name in _THEIRS)
+    return sorted({path for path in (*own, *theirs) if isinstance(path, Path)})

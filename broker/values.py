@@ -95,11 +95,14 @@ def url(text: str) -> str:
 
 
 def http(text: str) -> str:
-    """Return a URL over HTTP or HTTPS as written; it has a host and no impossible port."""
+    """Return a URL over HTTP or HTTPS as written; it has a host, no impossible port, no login."""
     try:
         parts = urlsplit(text)
         host = _HOST.fullmatch(parts.hostname or "")
-        if _URL.fullmatch(text) and parts.scheme in ("http", "https") and host and parts.port != 0:
+        usable = bool(_URL.fullmatch(text) and parts.scheme in ("http", "https") and host)
+        if "@" in parts.netloc:
+            raise ConfigError("a URL without user and password: whoever sees it would know them")
+        if usable and parts.port != 0:
             return text
     except ValueError:
         pass
@@ -116,6 +119,7 @@ _READERS: Mapping[Kind, Callable[[str], Value]] = {
     "url": url,
     "http": http,
     "list": lambda text: (text,),
+    "windows": lambda text: (text,),
 }
 
 
@@ -138,7 +142,7 @@ def read(field: Field, text: str, folder: Path) -> Value:
 def default(field: Field, folder: Path) -> Value:
     """Return the value of a field that is not given."""
     if field.default is None:
-        return () if field.kind == "list" else None
+        return () if field.many else None
     return read(field, field.default, folder)
 
 

@@ -21,6 +21,13 @@ BOUNDS = (
         "with so many undelivered messages, no more are taken in; 0 is no limit",
         "100000",
     ),
+    Field(
+        "store_silence",
+        "seconds",
+        "a PostgreSQL server that says nothing for so long is asked whether it still works, and "
+        "left if it does not answer",
+        "30s",
+    ),
 )
 
 ALERTS = (
@@ -39,7 +46,7 @@ ALERTS = (
         "smtp://localhost:25",
     ),
     Field("alert_mail_password_file", "secret_file", "password of its user", ""),
-    Field("alert_webhook", "url", "HTTPS address that gets alerts as JSON", ""),
+    Field("alert_webhook", "http", "HTTPS address that gets alerts as JSON", ""),
     Field(
         "alert_webhook_key_file",
         "secret_file",
@@ -60,11 +67,23 @@ ALERTS = (
         "so long before a certificate or a version of a standard ends, an alert is raised",
         "30d",
     ),
+    Field(
+        "alert_over",
+        "seconds",
+        "a cause gone for so long is over; causes are looked for every 30 s, or this often",
+        "5m",
+    ),
     Field("alert_repeat", "seconds", "an alert that is open so long is told again; 0 never", "0"),
 )
 
 #: Those of them that must be at least so much.
-LEAST = {"alert_waiting": 1, "alert_disturbed": 1, "alert_ending": 1}
+LEAST = {
+    "store_silence": 2,
+    "alert_waiting": 1,
+    "alert_disturbed": 1,
+    "alert_ending": 1,
+    "alert_over": 1,
+}
 #: Those of them that may be empty.
 OPTIONAL = (
     "alert_command",

@@ -19,6 +19,8 @@ import sys
 from typing import IO, Any, Final
 
 _FEATURE: Final = "http://saxon.sf.net/feature/"
+_MEMORY: Final = 2 << 30
+_SAID: Final = 1_000_000
 _PLACE: Final = re.compile(
     r"on line (\d+)\)? (?:column \d+ )?of (?:\S*/)?([^\s/]+?):?\s*\n\s+(?:([A-Z]{4}\d{4})\s+)?(.*)"
 )
@@ -80,16 +82,20 @@ class Ears:
 
     def heard(self) -> str:
         """Return what was printed since the last time."""
-        data = os.pread(self._file, 1_000_000, 0)
+        data = os.pread(self._file, _SAID, 0)
         os.ftruncate(self._file, 0)
         os.lseek(self._file, 0, os.SEEK_SET)
         return data.decode("utf-8", "replace")
 
 
 def _close(processor: Any) -> None:
-    """Let nothing be opened any more: by SaxonC, and should that have a gap, by the system."""
+    """Let nothing be opened any more: by SaxonC, and should that have a gap, by the system. What
+    takes more memory than any message needs, or says more than is read, comes to its end.
+    """
     processor.set_configuration_property(f"{_FEATURE}allowedProtocols", "")
     resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_DATA, (_MEMORY, _MEMORY))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (_SAID, _SAID))
 
 
 def _transform(processor: Any, sheet: Any, params: dict[str, Any], document: bytes) -> str:

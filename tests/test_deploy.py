@@ -157,8 +157,10 @@ def test_an_expression_is_balanced(text: str) -> None:
 
 
 def promtool(*words: str) -> subprocess.CompletedProcess[str]:
-    found = shutil.which("promtool") or pytest.skip("promtool is missing: apt install prometheus")
-    return subprocess.run([found, *words], capture_output=True, text=True, timeout=60, check=False)
+    found = shutil.which("promtool")
+    needs.server("promtool", found is not None, "apt install prometheus")
+    command = [str(found), *words]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_prometheus_takes_the_rules() -> None:
@@ -175,23 +177,3 @@ def test_prometheus_takes_the_expressions_of_the_dashboard(tmp_path: Path) -> No
     done = promtool("check", "rules", str(file))
 
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-def test_nginx_takes_the_proxy(tmp_path: Path) -> None:
-    found = shutil.which("nginx") or pytest.skip("nginx is missing: apt install nginx-light")
-    certificate, key = Authority(tmp_path).issue("broker")
-    text = (DEPLOY / "nginx/xoev-broker.conf").read_text("utf-8")
-    text = text.replace("/etc/nginx/tls/broker.pem", str(certificate))
-    text = text.replace("/etc/nginx/tls/broker.key", str(key))
-    text = text.replace("/var/log/nginx", str(tmp_path))
-    conf = tmp_path / "nginx.conf"
-    own = "".join(
-        f"{name}_temp_path {tmp_path}/{name};\n"
-        for name in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-    )
-    head = f"pid {tmp_path}/pid;\nerror_log {tmp_path}/log;\nevents {{}}\n"
-    conf.write_text(f"{head}http {{\n{own}{text}\n}}\n", "utf-8")
-    done = subprocess.run(
-        [found, "-t", "-c", str(conf)], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert done.returncode == 0, done.stderr

@@ -20,6 +20,7 @@ from broker.journal.entry import stamp
 from broker.journal.trail import entry
 from broker.layout import ENVIRONMENT, SET, Site
 from broker.settings import Settings, variable
+from tests import hours
 from tests.certificates import Authority
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -291,6 +292,24 @@ def test_a_route_that_stands_is_told_with_how_it_goes_on(patient: Patient) -> No
     assert [(one.key, one.where) for one in paused] == [("messages.paused", first)]
 
 
+def test_a_regular_window_is_told_with_its_end(patient: Patient) -> None:
+    from broker.app import load_site
+
+    patient.store()
+    site = load_site(Settings.load(patient.environ), patient.environ)
+    channel = site.table.table.routes[0].channel
+    text = (patient.folder / "routes.yaml").read_text("utf-8")
+    window = f"\n  {channel}:\n    maintenance: {hours.running()}\n"
+    patient.change("routes.yaml", f"\n  {channel}:\n", window)
+    assert text != (patient.folder / "routes.yaml").read_text("utf-8")
+
+    (found,) = (one for one in patient.seen() if one.area == "messages")
+
+    assert (found.key, found.where) == ("messages.window", channel)
+    assert "in its regular maintenance window until " in found.text("en")
+    assert "routes.yaml" in found.remedy("de")
+
+
 def deaf(patient: Patient) -> str:
     patient.set(alert_command="/nowhere/alarm --token geheim")
     return "no program /nowhere/alarm that this user may run (XOEV_BROKER_ALERT_COMMAND)"
@@ -309,7 +328,7 @@ def unserved(patient: Patient) -> str:
 def strange(patient: Patient) -> str:
     (patient.folder / "ca.pem").write_text("no certificate")
     patient.set(alert_ca="ca.pem")
-    return "ca.pem is no authority"
+    return "ca.pem cannot be used: no certificate in PEM form"
 
 
 def unkeyed(patient: Patient) -> str:
@@ -345,6 +364,15 @@ def test_a_certificate_that_ends_soon_is_a_warning(patient: Patient) -> None:
     assert healthy(patient.seen())
 
 
+@pytest.mark.parametrize("name", ["queue_ca", "alert_ca", "timestamp_ca"])
+def test_an_authority_that_ends_soon_is_a_warning(patient: Patient, name: str) -> None:
+    certificate, _ = Authority(patient.folder).issue("trusted", days=9)
+    patient.set(**{name: str(certificate)})
+
+    found = next(one for one in patient.seen() if one.key == "certificates.ending")
+    assert found.where == str(certificate)
+
+
 def test_an_unsynchronised_clock_and_a_stopped_broker_are_warnings(patient: Patient) -> None:
     patient.world = replace(WORLD, synchronised=lambda: False)
     patient.runs = False
@@ -369,7 +397,9 @@ def test_a_look_that_fails_hides_none_of_the_others(
     remarks = patient.seen()
 
     (found,) = only(remarks, Level.ERROR)
-    assert found.text("en") == "this could not be looked at: RuntimeError"
+    told = "this could not be looked at: unexpected RuntimeError at test_doctor.py:"
+    assert found.text("en").startswith(told)
+    assert "personal" not in found.text("en")
     assert "clock.good" in {one.key for one in remarks}
 
 

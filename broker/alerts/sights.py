@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import islice
@@ -10,9 +10,12 @@ from pathlib import Path
 
 from broker.alerts.words import Facts
 from broker.causes import STUCK, Cause, cause, every
-from broker.certificates import named, term
+from broker.certificates import term, watched
+from broker.channels.channel import Channel
 from broker.errors import ConfigError
 from broker.journal.standing import standing
+from broker.maintenance import Maintenance
+from broker.message import State
 from broker.pipeline import Broker, Site
 from broker.pressure import Reading
 from broker.pulse import stopped
@@ -22,10 +25,11 @@ from broker.stores.mending import Lane
 
 #: So many messages that wait for a person are looked at, and so many of their causes are told.
 MESSAGES, CAUSES = 5_000, 200
+#: So many waiting messages of a route are looked at for one that no window has kept.
+WAITING = 1_000
 #: What waits for a person is sorted by cause again after this time, or when its number changes.
 AGAIN = timedelta(minutes=5)
 _WEEK = 7 * 86_400
-_OWN = ("listen_certificate", "listen_client_ca", "queue_ca")
 
 Sight = tuple[str, Facts]
 
@@ -60,11 +64,23 @@ class Sights:
     def _waiting(self, at: datetime, lanes: list[Lane]) -> Iterator[Sight]:
         before = at - timedelta(seconds=self._settings.alert_waiting)
         old = [lane for lane in lanes if lane.oldest and lane.oldest < before]
-        # What a person has stopped is known to people.
-        paused = stopped(self._broker.store, at) if old else set()
+        # What a person has stopped is known to people. A regular window stops what goes over its
+        # channel, and that has its time from the end of the window on.
+        paused = stopped(self._broker.store, Maintenance(), at) if old else {}
+        stood = self._broker.site.maintenance.recent(before, at) if old else ()
         for lane in old:
-            if lane.route not in paused and lane.oldest:
-                yield f"waiting:{lane.route}", {"route": lane.route, "oldest": _time(lane.oldest)}
+            oldest = self._oldest(lane.route, stood) if stood else lane.oldest
+            if lane.route not in paused and oldest and oldest < before:
+                yield f"waiting:{lane.route}", {"route": lane.route, "oldest": _time(oldest)}
+
+    def _oldest(self, route: str, stood: Collection[str]) -> datetime | None:
+        """Return since when the oldest message waits that goes over none of these channels: the
+        answers of a route have another one than its requests.
+        """
+        rows = self._broker.store.rows(
+            Filter(states=(State.WAITING,), route=route, oldest=True, limit=WAITING)
+        )
+        return next((row.received for row in rows if row.channel not in stood), None)
 
     def _stuck(self, at: datetime, lanes: list[Lane]) -> tuple[Sight, ...]:
         counts = tuple(
@@ -117,13 +133,19 @@ def here(reading: Reading, host: str) -> dict[str, Facts]:
     return found
 
 
+def aside(channels: Iterable[Channel]) -> dict[str, Facts]:
+    """Return the channels that have put something aside for a person, as a process saw it last."""
+    return {
+        f"quarantine:{one.name}": {"channel": one.name, "count": str(one.aside)}
+        for one in channels
+        if one.aside
+    }
+
+
 def _files(site: Site, settings: Settings, at: datetime) -> Iterator[Sight]:
-    own = [(name, getattr(settings, name)) for name in _OWN]
-    theirs = [
-        pair for channel in site.table.table.channels.values() for pair in channel.values.items()
-    ]
+    channels = site.table.table.channels.values()
     before = at + timedelta(seconds=settings.alert_ending)
-    for path in sorted(set(named([*own, *theirs]))):
+    for path in watched(settings, (channel.values for channel in channels)):
         until = _until(path)
         if until is None or until < before:
             shown = _time(until) if until else "unreadable"

@@ -97,6 +97,8 @@ class Mail:
         self._deadline = deadline
         if self._server.scheme not in _PORTS or not self._server.hostname:
             raise _wrong("alert_mail_server", "needed is smtp://host:587 or smtps://host:465")
+        if self._server.password is not None:
+            raise _wrong("alert_mail_server", "its password belongs into alert_mail_password_file")
         if any(not text.isprintable() for text in (self._from, *self._to)):
             raise _wrong("alert_mail", "an address holds what cannot be printed")
 

@@ -36,9 +36,14 @@ KINDS: Final[Mapping[str, Words]] = MappingProxyType(
             "Anbindung {channel}: was sie bringt, kann nicht abgeholt werden.",
             "xoev-broker check --probe",
         ),
+        "quarantine": Words(
+            "Channel {channel}: {count} refused message(s) lie in its quarantine.",
+            "Anbindung {channel}: {count} abgewiesene Nachricht(en) liegen in ihrer Quarantäne.",
+            "xoev-broker check --probe",
+        ),
         "dead": Words(
-            "Route {route}: {count} message(s) wait for a person ({state}, {reason}).",
-            "Weg {route}: {count} Nachricht(en) warten auf einen Menschen ({state}, {reason}).",
+            "{count} message(s) wait for a person ({state}, {reason}; route {route}).",
+            "{count} Nachricht(en) warten auf einen Menschen ({state}, {reason}; Weg {route}).",
             "xoev-broker dead show {key}",
         ),
         "late": Words(
@@ -85,6 +90,11 @@ KINDS: Final[Mapping[str, Words]] = MappingProxyType(
             "The database cannot be reached since {oldest}.",
             "Die Datenbank ist seit {oldest} nicht erreichbar.",
             "xoev-broker doctor",
+        ),
+        "copy": Words(
+            "The database is an older copy (a failover?); the broker has stopped.",
+            "Die Datenbank ist eine ältere Kopie (Umschaltung?); der Broker hat angehalten.",
+            "xoev-broker restore show",
         ),
         "test": Words(
             "This is a test. Nothing is wrong.",

@@ -200,6 +200,8 @@ class Wire:
             body = self._read(
                 response.iter_stream(), headers.get("content-encoding", "identity").lower()
             )
+            if _more(response):
+                response.extensions["network_stream"].close()
         finally:
             response.close()
         return Answer(response.status, headers, body)
@@ -268,6 +270,15 @@ class Wire:
         return Unreachable(
             f"{self.name}: {self.place}: {text}; check the address and whether it is running"
         )
+
+
+def _more(response: Any) -> bool:
+    """Whether more came than the answer: the beginning of another one, which the next request
+    would get.
+
+    httpcore keeps it with the connection and does not say so.
+    """
+    return bool(response.stream._stream._connection._h11_state.trailing_data[0])
 
 
 def _reason(error: Exception) -> str:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
-import ssl
 from collections.abc import Iterator
-from pathlib import Path
 
 from broker.alerts.ways import ways
 from broker.doctor.remark import Remark, error, ok
@@ -15,13 +13,13 @@ from broker.settings import Settings, variable
 
 
 def look(settings: Settings) -> Iterator[Remark]:
-    """Look at the settings of every way, its command and its authority; nothing is sent."""
+    """Look at the settings of every way and at its command; nothing is sent."""
     try:
         found = ways(settings)
     except ConfigError as problem:
         yield from (error("alerts.wrong", text=str(one)) for one in problem.findings)
         return
-    problems = [*_command(settings.alert_command), *_authority(settings.alert_ca)]
+    problems = [*_command(settings.alert_command)]
     yield from problems
     if not problems:
         yield ok("alerts.good", ", ".join(way.name for way in found))
@@ -32,12 +30,3 @@ def _command(command: str) -> Iterator[Remark]:
     # Words behind it may be secrets: only the program is named.
     if words and shutil.which(words[0]) is None:
         yield error("alerts.command", words[0], name=variable("alert_command"))
-
-
-def _authority(file: Path | None) -> Iterator[Remark]:
-    if file is None:
-        return
-    try:
-        ssl.create_default_context(cafile=file)
-    except OSError as problem:
-        yield error("alerts.wrong", text=f"{file} is no authority: {type(problem).__name__}")

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from broker.certificates import named, term
+from broker.certificates import term, watched
 from broker.channels.channel import Declared
 from broker.doctor.remark import Remark, error, ok, warning
 from broker.errors import ConfigError
@@ -24,7 +24,6 @@ ENDING = timedelta(days=30)
 #: Clocks may differ by so many seconds.
 APART = 2.0
 _REMOTE = frozenset(("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "glusterfs"))
-_OWN = ("listen_certificate", "listen_client_ca", "queue_ca")
 _UNSYNCHRONISED = 5
 _TIMEX = 256
 
@@ -105,10 +104,7 @@ def certificates(
     settings: Settings, channels: Iterator[Declared] | tuple[Declared, ...], world: World
 ) -> Iterator[Remark]:
     """Look at every certificate file: can it be read, and until when is it valid?"""
-    own = [(name, getattr(settings, name)) for name in _OWN]
-    theirs = [pair for channel in channels for pair in channel.values.items()]
-    files = set(named([*own, *theirs]))
-    for path in sorted(files):
+    for path in watched(settings, (channel.values for channel in channels)):
         yield from _certificate(path, world.now())
     yield from _pair(settings)
 

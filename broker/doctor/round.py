@@ -10,7 +10,13 @@ from broker.app import load_site, open_store
 from broker.doctor import alerts, files, outside, stock, table
 from broker.doctor.outside import World
 from broker.doctor.remark import Level, Remark, error, ok, warning
-from broker.errors import BrokerError, ConfigError, StoreError
+from broker.errors import (
+    BrokerError,
+    ConfigError,
+    StoreError,
+    guarded,
+)
+from broker.maintenance import Maintenance
 from broker.pipeline import Site
 from broker.settings import Settings
 from broker.stores.contract import Store
@@ -55,7 +61,7 @@ class Round:
         yield from store
         # Opening it would change the format of an older store, and make one where none is.
         if any(one.key == "store.good" for one in store):
-            yield from self._opened(settings)
+            yield from self._opened(settings, site.maintenance if site else Maintenance())
         else:
             yield from outside.clock(settings, self.world, None)
 
@@ -83,7 +89,7 @@ class Round:
             yield warning("settings.root")
         yield ok("process.good") if self.running(settings) else warning("process.stopped")
 
-    def _opened(self, settings: Settings) -> Iterator[Remark]:
+    def _opened(self, settings: Settings, windows: Maintenance) -> Iterator[Remark]:
         try:
             store = open_store(settings, _ignored)
         except (StoreError, ConfigError) as problem:
@@ -91,17 +97,17 @@ class Round:
             yield from outside.clock(settings, self.world, None)
             return
         try:
-            yield from self._looked(settings, store)
+            yield from self._looked(settings, store, windows)
         finally:
             store.close()
 
-    def _looked(self, settings: Settings, store: Store) -> Iterator[Remark]:
+    def _looked(self, settings: Settings, store: Store, windows: Maintenance) -> Iterator[Remark]:
         now = self.world.now()
         looks: tuple[Look, ...] = (
             lambda: stock.key(settings, store),
             lambda: stock.copy(settings, store),
             lambda: stock.journal(settings, store, now),
-            lambda: stock.messages(store, now),
+            lambda: stock.messages(store, windows, now),
             lambda: outside.clock(settings, self.world, stock.newest(store)),
         )
         for look in looks:
@@ -111,11 +117,10 @@ class Round:
 def _safely(look: Look) -> tuple[Remark, ...]:
     found: list[Remark] = []
     try:
-        found.extend(look())
+        with guarded():
+            found.extend(look())
     except BrokerError as problem:
         found.append(error("doctor.failed", text=str(problem)))
-    except Exception as problem:  # noqa: BLE001 - a doctor that falls ill helps nobody
-        found.append(error("doctor.failed", text=type(problem).__name__))
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from broker.errors import BrokerError, ConfigError, StoreError
 from broker.journal.entry import decode, stamp
 from broker.journal.restore import look
 from broker.journal.vault import Vault
+from broker.maintenance import Maintenance
 from broker.message import State, now
 from broker.pulse import stopped
 from broker.settings import Settings
@@ -99,7 +100,7 @@ def sealing(settings: Settings) -> Iterator[Remark]:
         yield warning("journal.alone")
 
 
-def messages(store: Store, at: datetime) -> Iterator[Remark]:
+def messages(store: Store, maintenance: Maintenance, at: datetime) -> Iterator[Remark]:
     """Look for what waits for a person, or has waited for long."""
     counts = store.counts()
     problems: list[Remark] = []
@@ -110,21 +111,23 @@ def messages(store: Store, at: datetime) -> Iterator[Remark]:
     if counts.oldest is not None and at - counts.oldest > _LONG:
         hours = f"{(at - counts.oldest).total_seconds() / 3600:.0f}"
         problems.append(warning("messages.old", hours=hours))
-    problems += _stopped(store, at)
+    problems += _stopped(store, maintenance, at)
     yield from problems or [ok("messages.good", count=counts.accepted)]
 
 
-def _stopped(store: Store, at: datetime) -> Iterator[Remark]:
-    """Tell of the routes that stand: until a person resumes them, else until a window ends."""
-    paused = {pause.route: pause.since for pause in store.pauses()}
-    ends = {
-        route: max(window.until for window in store.windows(route) if window.open(at))
-        for route in stopped(store, at) - paused.keys()
-    }
-    for route, since in paused.items():
-        yield warning("messages.paused", route, since=stamp(since))
-    for route, until in sorted(ends.items()):
-        yield warning("messages.planned", route, until=stamp(until))
+def _stopped(store: Store, maintenance: Maintenance, at: datetime) -> Iterator[Remark]:
+    """Tell of the routes that stand until a person resumes them, or until a pause or a regular
+    window ends.
+    """
+    for pause in store.pauses():
+        yield warning("messages.paused", pause.route, since=stamp(pause.since))
+    for route, until in sorted(stopped(store, Maintenance(), at).items()):
+        if until:
+            yield warning("messages.planned", route, until=stamp(until))
+    for stop in maintenance.stops(at):
+        if stop.open(at):
+            until = stop.span.until
+            yield warning("messages.window", stop.channel, until=maintenance.local(until))
 
 
 def newest(store: Store) -> datetime | None:

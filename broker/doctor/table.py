@@ -58,7 +58,8 @@ def standards(settings: Settings, site: Site, now: datetime) -> Iterator[Remark]
 def channels(site: Site) -> Iterator[Remark]:
     """Try every channel, without sending anything."""
     with ThreadPoolExecutor(_PROBES) as pool:
-        yield from pool.map(_tried, site.channels.values())
+        for found in pool.map(_tried, site.channels.values()):
+            yield from found
 
 
 def deadlines(settings: Settings, site: Site) -> Iterator[Remark]:
@@ -84,12 +85,13 @@ def wrong(key: str, findings: tuple[Finding, ...]) -> Iterator[Remark]:
     yield from (error(key, one.file, text=str(one)) for one in findings)
 
 
-def _tried(channel: Channel) -> Remark:
+def _tried(channel: Channel) -> tuple[Remark, ...]:
     try:
-        return ok("channels.good", channel.name, text=channel.probe())
+        good = ok("channels.good", channel.name, text=channel.probe())
+        lying = channel.aside
+        return (good, warning("channels.aside", channel.name, count=lying)) if lying else (good,)
     except BrokerError as problem:
-        return error(
-            "channels.away", channel.name, text=str(problem).removeprefix(f"{channel.name}: ")
-        )
+        text = str(problem).removeprefix(f"{channel.name}: ")
+        return (error("channels.away", channel.name, text=text),)
     finally:
         channel.close()

@@ -272,6 +272,12 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             "it goes on by itself; before that: xoev-broker resume {where}",
             "er läuft von selbst weiter; vorher: xoev-broker resume {where}",
         ),
+        "messages.window": Words(
+            "channel {where} is in its regular maintenance window until {until}",
+            "die Anbindung {where} ist bis {until} in ihrem regelmäßigen Wartungsfenster",
+            'it goes on by itself; the window stands in routes.yaml under "maintenance"',
+            'sie läuft von selbst weiter; das Fenster steht in routes.yaml unter "maintenance"',
+        ),
         "alerts.good": Words("alerts go to: {where}", "Meldungen gehen an: {where}"),
         "alerts.wrong": Words(
             "{text}",
@@ -376,6 +382,12 @@ WORDS: Mapping[str, Words] = MappingProxyType(
             "--probe",
             "Zustellungen warten und werden wiederholt; der Gegenseite helfen, dann: xoev-broker "
             "check --probe",
+        ),
+        "channels.aside": Words(
+            "{where}: {count} refused message(s) lie in its quarantine",
+            "{where}: {count} abgewiesene Nachricht(en) liegen in ihrer Quarantäne",
+            "read x-xoev-reason and x-xoev-text there, tell the sender, and take them out",
+            "dort x-xoev-reason und x-xoev-text lesen, den Absender verständigen und sie entfernen",
         ),
         "channels.outlasts": Words(
             "{where}: deadline is {deadline} s, XOEV_BROKER_LEASE {lease} s: a process that hung "

@@ -11,7 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from broker.alerts.words import KINDS, kind
-from broker.certificates import named, term
+from broker.certificates import term, watched
 from broker.config.model import Table
 from broker.errors import ConfigError
 from broker.message import State
@@ -23,7 +23,6 @@ from broker.stores.mending import Lane
 from broker.web.exposition import Family, Sample, one
 
 _OPEN = (State.WAITING, State.WORKING, State.HELD, State.UNCLEAR, State.DEAD)
-_OWN = ("listen_certificate", "listen_client_ca", "queue_ca")
 _WHY = ("disk", "depth")
 _DAY = 86_400.0
 #: With more routes, only those with unfinished messages are told.
@@ -84,6 +83,14 @@ def alerts(alarms: Iterable[Alarm]) -> Family:
     return Family("alerts_open", "Causes for an alert that are not over, by kind.", samples)
 
 
+def aside(site: Site) -> Family:
+    """Return what lies in the quarantine of each channel that has one, as it looked last."""
+    found = ((name, channel.aside) for name, channel in sorted(site.channels.items()))
+    samples = [({"channel": name}, count) for name, count in found if count is not None]
+    help = "Refused messages in the quarantine of a channel, as this process counted last."
+    return Family("channel_quarantine", help, samples)
+
+
 def pressed(reading: Reading) -> list[Family]:
     """Return whether this process takes messages in, and how much waits as it counted last."""
     closed = [({"why": why}, int(why in reading.closed)) for why in _WHY]
@@ -119,11 +126,8 @@ def machine(settings: Settings) -> list[Family]:
 def certificates(settings: Settings, site: Site, at: datetime) -> Family:
     """Return the days until each certificate file ends, by the name of its file only."""
     help = "Days until a certificate in this file ends; negative: it ended, -1000: unreadable."
-    own = [(name, getattr(settings, name)) for name in _OWN]
-    theirs = [
-        pair for channel in site.table.table.channels.values() for pair in channel.values.items()
-    ]
-    files = sorted(set(named([*own, *theirs])))
+    channels = site.table.table.channels.values()
+    files = watched(settings, (channel.values for channel in channels))
     samples = [({"file": path.name}, _days(path, at)) for path in files]
     return Family("certificate_ends_days", help, samples)
 

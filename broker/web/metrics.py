@@ -54,13 +54,15 @@ class Metrics:
     def text(self) -> str:
         """Return all figures as they are now; reads the store."""
         store, site, at = self._broker.store, self._broker.site, now()
+        paused = stopped(store, site.maintenance, at)
         parts = [
             text(store.counts(), site, at),
             refused(store.refusals(None, None)),
             sealed(standing(store), at),
-            *_texts(gauges.routes(site, store.lanes(), stopped(store, at), at)),
+            *_texts(gauges.routes(site, store.lanes(), paused, at)),
             gauges.late(site.table.table, store.lateness()).text(),
             gauges.alerts(store.alarms()).text(),
+            gauges.aside(site).text(),
         ]
         if self._pressure:
             parts += _texts(gauges.pressed(self._pressure.reading))

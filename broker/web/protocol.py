@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import socket
+from asyncio.sslproto import SSLProtocol
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import uvicorn
@@ -22,6 +24,8 @@ from broker.web.tls import Tls
 HEAD_SECONDS = 10.0
 HEAD_BYTES = 32_768
 CONNECTIONS = 500
+#: So many are accepted at a time, where each begins with a handshake.
+BURST = 100
 #: An idle connection is kept so long (seconds).
 KEEP = 65
 #: The date header is set so often (seconds); uvicorn itself wakes ten times a second.
@@ -118,14 +122,52 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
 
+class Secured(SSLProtocol):
+    """TLS of one connection; asyncio's own takes 256 kB for each, before anybody has proved
+    anything.
+    """
+
+    max_size = 32_768
+
+
 class Loop(asyncio.SelectorEventLoop):
-    """An event loop on which a TLS handshake has as much time as a request head."""
+    """An event loop on which a TLS handshake has as much time as a request head, and of which there
+    are not more at once than connections.
+    """
+
+    def __init__(self) -> None:
+        """Nobody shakes hands yet."""
+        super().__init__()
+        self._shaking: dict[asyncio.Future[None], socket.socket] = {}
 
     async def create_server(self, *args: Any, **options: Any) -> asyncio.Server:
         """Listen; asyncio alone would keep a silent connection for a minute, and uncounted."""
-        if options.get("ssl") is not None:
-            options["ssl_handshake_timeout"] = HEAD_SECONDS
-        return await super().create_server(*args, **options)
+        if options.get("ssl") is None:
+            return await super().create_server(*args, **options)
+        queue = options["backlog"]
+        options |= {"ssl_handshake_timeout": HEAD_SECONDS, "backlog": BURST}
+        made = await super().create_server(*args, **options)
+        # The system may keep more waiting than are accepted at a time: they take no memory here.
+        options["sock"].listen(queue)
+        return made
+
+    def _make_ssl_transport(
+        self, rawsock: socket.socket, protocol: Any, sslcontext: Any, waiter: Any, **options: Any
+    ) -> Any:
+        """Begin the handshake of a connection that was accepted; `Protocol` sees it at its end.
+
+        Where there are too many, the one that has taken longest goes: whoever means it well is
+        through in a moment.
+        """
+        if len(self._shaking) >= CONNECTIONS:
+            with suppress(OSError):
+                self._shaking.pop(next(iter(self._shaking))).shutdown(socket.SHUT_RDWR)
+        self._shaking[waiter] = rawsock
+        waiter.add_done_callback(lambda done: self._shaking.pop(done, None))
+        below = {name: options.pop(name) for name in ("extra", "server")}
+        secured = Secured(self, protocol, sslcontext, waiter, **options)
+        self._make_socket_transport(rawsock, secured, **below)  # type: ignore[attr-defined]
+        return secured._app_transport
 
 
 class Server(uvicorn.Server):

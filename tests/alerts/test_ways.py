@@ -356,6 +356,7 @@ def test_every_way_that_is_set_is_used() -> None:
         ({"alert_webhook": "http://hook.example/x"}, "ALERT_WEBHOOK"),
         ({"alert_webhook": "ftp://hook.example/x"}, "ALERT_WEBHOOK"),
         ({"alert_mail": "a@b", "alert_mail_server": "https://mail.example"}, "ALERT_MAIL_SERVER"),
+        ({"alert_mail": "a@b", "alert_mail_server": "smtp://u:geheim@m"}, "ALERT_MAIL_SERVER"),
         ({"alert_mail": "a@b\nBcc: c@d"}, "ALERT_MAIL"),
         ({"alert_command": "alarm 'now"}, "ALERT_COMMAND"),
     ],

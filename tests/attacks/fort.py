@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -22,6 +23,7 @@ import httpx
 from tests import messages
 from tests.attacks.poison import PLANTED, SECRET, Lure
 from tests.attacks.typist import Typed, Typist
+from tests.certificates import Authority
 from tests.cluster import Node, until
 from tests.needs import ROOT
 from tests.servers.queues import Queues
@@ -81,13 +83,36 @@ PLAIN = (
 )  # fmt: skip
 
 
+def portal(
+    authority: Authority, *, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3
+) -> ssl.SSLContext:
+    """Return what a decent client speaks TLS with."""
+    context = ssl.create_default_context(cafile=str(authority.file))
+    context.load_cert_chain(*authority.issue("portal"))
+    context.maximum_version = newest
+    return context
+
+
+def _sealed(authority: Authority) -> dict[str, str]:
+    certificate, key = authority.issue("broker")
+    return {
+        "XOEV_BROKER_LISTEN_CERTIFICATE": str(certificate),
+        "XOEV_BROKER_LISTEN_KEY": str(key),
+        "XOEV_BROKER_LISTEN_CLIENT_CA": str(authority.file),
+    }
+
+
 class Fort:
     """The broker under attack; `ways` are more channels with a route each."""
 
     def __init__(
-        self, folder: Path, queues: Queues | None = None, ways: Sequence[Way] = ()
+        self,
+        folder: Path,
+        queues: Queues | None = None,
+        ways: Sequence[Way] = (),
+        authority: Authority | None = None,
     ) -> None:
-        """Lay it out; `start` runs it."""
+        """Lay it out; `start` runs it. With an authority it speaks TLS, and so must senders."""
         self.folder, self.queues = folder, queues
         self.trap = socket.create_server(("127.0.0.1", 0))
         self.trap.setblocking(False)
@@ -101,11 +126,14 @@ class Fort:
             "XOEV_BROKER_POLL": "0.05s",
             "XOEV_BROKER_MAX_MESSAGE": "20 MB",
         }
+        environ |= _sealed(authority) if authority else {}
         self.node = Node(folder, environ, "all")
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         whole = kept | environ | {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
         self.typist = Typist(whole, folder)
-        self._client = httpx.Client(timeout=60, trust_env=False)
+        self._scheme = "https" if authority else "http"
+        trust = portal(authority) if authority else True
+        self._client = httpx.Client(timeout=60, trust_env=False, verify=trust)
         self._seen: set[str] = set()
         self._told = 0
 
@@ -228,4 +256,4 @@ class Fort:
                         yield str(path)
 
     def _url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.node.port}{path}"
+        return f"{self._scheme}://127.0.0.1:{self.node.port}{path}"

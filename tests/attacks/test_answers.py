@@ -140,3 +140,40 @@ def test_a_second_answer_is_not_taken_for_the_answer_to_the_next_request(
     finally:
         gate.server.script = good
     survived(gate.fort, f"answers, {kind}")
+
+
+#: After how many bytes of its head the second answer is cut.
+_CUT = {
+    "in its first word": 4, "in its first line": 15, "in a header": 40, "before its head ends": -2,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", KEYS)
+@pytest.mark.parametrize("cut", _CUT.values(), ids=_CUT)
+def test_half_of_a_second_answer_is_not_joined_with_the_answer_to_the_next_request(
+    gate: Gate, survived: Survived, kind: str, cut: int
+) -> None:
+    body = STALE[kind]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\nContent-Length: %d\r\n\r\n" % len(body)
+    refused = b"HTTP/1.1 503 Later\r\nContent-Length: 0\r\n\r\n"
+
+    old: list[Any] = []
+
+    def begun(request: Request, connection: Any) -> bool:
+        old.append(connection.getpeername())
+        connection.sendall(head + body + head[:cut])
+        return True
+
+    def ended(request: Request, connection: Any) -> bool:
+        same = connection.getpeername() in old
+        connection.sendall(head[cut:] + body if same else refused)
+        return True
+
+    gate.server.script = begun
+    gate.ask(kind)
+    gate.server.script = ended
+    try:
+        assert gate.ask(kind)["state"] == "waiting"
+    finally:
+        gate.server.script = good
+    survived(gate.fort, f"answers, {kind}")

@@ -17,6 +17,7 @@ from broker.journal.trail import entry
 from broker.message import Direction, State
 from broker.metrics import Meter
 from broker.pressure import Reading
+from broker.settings import Settings
 from broker.stores.contract import Counts, Entry
 from broker.stores.lookout import Alarm, Lateness, Turn
 from broker.stores.mending import Window
@@ -195,6 +196,16 @@ def test_a_certificate_file_is_told_by_its_name_and_never_by_its_path(
     assert round(days) == 9
     missing = replace(app.settings, listen_certificate=tmp_path / "gone.pem")
     assert list(certificates(missing, app.site, AT).samples) == [({"file": "gone.pem"}, -1000.0)]
+
+
+@pytest.mark.parametrize("name", ["queue_ca", "alert_ca", "timestamp_ca"])
+def test_authorities_end_too(app: App, tmp_path: Path, name: str) -> None:
+    certificate, _ = Authority(tmp_path).issue("trusted", days=9)
+    settings = Settings.load({f"XOEV_BROKER_{name.upper()}": str(certificate)})
+
+    ((labels, days),) = certificates(settings, app.site, datetime.now(UTC)).samples
+
+    assert (labels, round(days)) == ({"file": "trusted.pem"}, 9)
 
 
 def lines(*families: Family) -> dict[str, float]:
