@@ -53,6 +53,7 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument for each option
     edited: Edited = None,
     cause: Annotated[str, Option(help="only this cause, as dead list names it")] = "",
     state: query.States = None,
+    direction: query.Way = None,
     route: query.Route = "",
     party: query.Party = "",
     code: query.Code = "",
@@ -79,11 +80,12 @@ def replay(  # noqa: PLR0913, PLR0917 - one argument for each option
     from broker.repair import Act
 
     act = Act(reason.strip(), again, reroute)
-    asked = query.Query(state, None, route, party, "", "", None, code, since, until)
-    chosen = any((cause, state, route, party, code, since, until, ids))
+    asked = query.Query(state, direction, route, party, "", "", None, code, since, until)
+    others = any((cause, direction, route, party, code, since, until))
+    chosen = any((others, state, ids))
     if sum((bool(id), bool(selection), chosen)) != 1:
         raise BadParameter("needed is an ID, or filters such as --cause, or --selection NAME")
-    if ids and any((cause, route, party, code, since, until)):
+    if ids and others:
         raise BadParameter("a list of ids needs no other filter than --state", param_hint="--ids")
     if selection:
         per_second(rate)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -102,8 +103,28 @@ def shown(which: Which, lang: Lang = None, json: Json = False) -> None:
         say(f"  … {len(ids) - _FIRST} (--json)")
     say()
     say(f"xoev-broker trace {found.example}")
-    say(f"xoev-broker replay --cause {found.key}")
-    say(f'xoev-broker dead close {found.key} --reason "…"')
+    for line in proposed(found):
+        say(line)
+
+
+def proposed(one: Cause) -> Iterator[str]:
+    """Yield what can be done about a cause, as it is typed, without what would change nothing."""
+    from broker.message import State
+
+    replay = f"xoev-broker replay --cause {one.key}"
+    if one.state is State.UNCLEAR:
+        yield f'xoev-broker settle {one.example} --delivered --reason "…"'
+        yield f"{replay} --again"
+    elif one.state is State.HELD:
+        yield "xoev-broker schemas install BUNDLE"
+    elif one.place.startswith("no return channel"):
+        yield f"{replay} --reroute"
+    elif one.place.startswith("the reply matches no delivery"):
+        yield f'xoev-broker replay {one.example} --edited FILE --reason "…"'
+    elif one.state is State.DEAD:
+        yield replay
+    if one.state is not State.REJECTED:
+        yield f'xoev-broker dead close {one.key} --reason "…"'
 
 
 def _meant(desk: Desk, which: str) -> tuple[Cause, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,14 +15,20 @@ from broker.cli.desk import Desk, opened
 from broker.cli.query import moment_of
 from broker.cli.repair import Actor, acting
 from broker.cli.terminal import complain, moment, say, show, table
+from broker.errors import ConfigError
 from broker.message import Direction, State, now
 
 if TYPE_CHECKING:
+    from broker.maintenance import Maintenance
     from broker.stores.contract import Counts, Row
 
 __all__ = ["ORDER", "messages", "moment_of", "running", "status"]
 
 Json = Annotated[bool, Option("--json", help="for machines, with stable keys")]
+
+_MOST = 100_000
+#: So many next windows are shown; a table may have thousands.
+_NEXT = 5
 
 #: States in the order in which people ask for them.
 ORDER = (
@@ -40,7 +47,7 @@ def status(json: Json = False) -> None:
         if json:
             show(found)
             return
-        _totals(desk.store.counts(), found)
+        _totals(desk, found)
 
 
 def _status(desk: Desk) -> dict[str, Any]:
@@ -48,12 +55,13 @@ def _status(desk: Desk) -> dict[str, Any]:
     from broker.journal.standing import standing
     from broker.offices import processes
     from broker.pressure import outside
+    from broker.pulse import pauses
 
-    counts = desk.store.counts()
+    counts, shared = desk.store.counts(), desk.store.shared
     oldest = counts.oldest
     return {
         "running": running(desk.settings.state),
-        "processes": processes(desk.store.holders()) if desk.store.shared else [],
+        "processes": processes(desk.store.holders()) if shared else here(desk.settings.state),
         "store": str(desk.settings.state),
         "accepted": counts.accepted,
         "states": {
@@ -64,18 +72,10 @@ def _status(desk: Desk) -> dict[str, Any]:
         },
         "refused": counts.refused,
         "oldest_waiting": stamp(oldest) if oldest else None,
+        "older_copy": _older(desk),
         "encryption": desk.settings.encryption,
         "journal": standing(desk.store).record(),
-        "paused": [
-            {"route": pause.route, "actor": pause.actor, "reason": pause.reason,
-             "since": stamp(pause.since)}
-            for pause in desk.store.pauses()
-        ],
-        "windows": [
-            {"route": one.route, "actor": one.actor, "reason": one.reason,
-             "start": stamp(one.start), "until": stamp(one.until), "open": one.open(now())}
-            for one in desk.store.windows()
-        ],
+        **pauses(desk.store, desk.maintenance, now()),
         "pressure": outside(desk.store, desk.settings).record(),
         "late": [
             {"route": one.route, "kind": one.kind, "count": one.count, "since": stamp(one.since)}
@@ -85,10 +85,32 @@ def _status(desk: Desk) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def running(state: Path) -> int | None:
-    """Return the process id of the daemon on this state folder (0 if unknown), or None."""
+def _older(desk: Desk) -> str | None:
+    """Return why the store counts as an older copy, where anything says so."""
+    from broker.journal.restore import look
+
     try:
-        file = os.open(state / "run.lock", os.O_RDONLY)
+        found = look(desk.settings, desk.store)
+    except ConfigError:
+        return None  # without the key nobody can tell; `doctor` says what is wrong with it
+    return found.text if found else None
+
+
+def here(state: Path) -> list[str]:
+    """Return which processes work on a store of this machine, as `role:host:pid`."""
+    works, takes = running(state), running(state, "intake.lock")
+    found = {"all": works} if works == takes else {"intake": takes, "worker": works}
+    host = socket.gethostname()
+    return [f"{role}:{host}:{pid}" for role, pid in found.items() if pid is not None]
+
+
+def running(state: Path, lock: str = "run.lock") -> int | None:
+    """Return the process id of the daemon on this state folder (0 if unknown), or None.
+
+    `intake.lock` is the one of a process that takes messages in, where another works on them.
+    """
+    try:
+        file = os.open(state / lock, os.O_RDONLY)
     except OSError:
         return None
     try:
@@ -101,13 +123,11 @@ def running(state: Path) -> int | None:
     return None
 
 
-def _totals(counts: Counts, found: dict[str, Any]) -> None:
-    process = found["running"]
-    known = f" (process {process})" if process else ""
-    if found["processes"]:
-        say(f"broker      running: {', '.join(found['processes'])}")
-    else:
-        say(f"broker      {f'running{known}' if process is not None else 'not running'}")
+def _totals(desk: Desk, found: dict[str, Any]) -> None:
+    counts = desk.store.counts()
+    say(f"broker      {_alive(found)}")
+    if found["older_copy"]:
+        say(f"warning: the store is an older copy: {found['older_copy']}; xoev-broker restore show")
     say(f"state       {found['store']}")
     say()
     rows = [_direction(direction, counts) for direction in Direction]
@@ -122,8 +142,18 @@ def _totals(counts: Counts, found: dict[str, Any]) -> None:
         say(f"oldest waiting message was received {found['oldest_waiting']}")
     _journal(found)
     _paused(found)
+    _standing(desk.maintenance)
     _watched(found)
     _hint(counts)
+
+
+def _alive(found: dict[str, Any]) -> str:
+    process, every = found["running"], found["processes"]
+    if process and any(one.startswith("all:") for one in every):
+        return f"running (process {process})"
+    if every:
+        return f"running: {', '.join(every)}"
+    return "running" if process is not None else "not running"
 
 
 def _journal(found: dict[str, Any]) -> None:
@@ -148,6 +178,20 @@ def _paused(found: dict[str, Any]) -> None:
         since = "" if one["open"] else f"from {one['start']} "
         say(f"{'paused ' if one['open'] else 'planned'}  {one['route']} by {one['actor']} {since}"
             f"until {one['until']}: {one['reason']}")  # fmt: skip
+
+
+def _standing(maintenance: Maintenance) -> None:
+    """Say which channels are in their regular window, and which windows are the next."""
+    at = now()
+    stops = maintenance.stops(at)
+    running = [one for one in stops if one.open(at)]
+    coming = [one for one in stops if not one.open(at)]
+    for one in (*running, *coming[:_NEXT]):
+        since = "" if one in running else f"from {maintenance.local(one.span.start)} "
+        say(f"{'paused ' if one in running else 'planned'}  channel {one.channel} {since}"
+            f"until {maintenance.local(one.span.until)}: {one.span.text}")  # fmt: skip
+    if len(coming) > _NEXT:
+        say(f"planned  windows of {len(coming) - _NEXT} more channels: xoev-broker check")
 
 
 def _watched(found: dict[str, Any]) -> None:
@@ -193,7 +237,12 @@ def messages(  # noqa: PLR0913, PLR0917 - one argument for each option
     late: Annotated[
         bool, Option("--late", help="not delivered or answered in time; with --route only")
     ] = False,
-    limit: Annotated[int, Option(min=1, max=100_000, help="at most so many")] = 50,
+    limit: Annotated[
+        int | None, Option(min=1, max=100_000, help="at most so many: 50, with --ids all")
+    ] = None,
+    ids: Annotated[
+        bool, Option("--ids", help="only the ids, one a line, oldest first, for replay --ids")
+    ] = False,
     actor: Actor = None,
     json: Json = False,
 ) -> None:
@@ -203,23 +252,36 @@ def messages(  # noqa: PLR0913, PLR0917 - one argument for each option
     The journal keeps who searched for what; values are kept as fingerprints.
     """
     from broker.access import Access
-    from broker.trace import record
+    from broker.records import record
 
     asked = query.Query(state, direction, route, party, text, case, key, code, since, until)
     with opened() as desk:
-        if late:
-            rows = _late(desk, route, limit + 1)
-        else:
-            rows = desk.store.rows(asked.filter(desk, limit + 1))
-        more, rows = len(rows) > limit, rows[:limit]
+        rows, more = _found(desk, asked, late, limit or (None if ids else 50))
         access = Access(desk.store, desk.vault, acting(actor))
         access.searched("messages", asked.asked(), len(rows))
         if json:
             show({"messages": [record(row) for row in rows], "more": more})
             return
-        _listed(rows)
+        if ids:
+            for id in sorted(row.id for row in rows):
+                say(id)
+        else:
+            _listed(rows)
         if more:
-            complain(f"there are more than {limit}; use --limit, --since or other filters")
+            complain(f"there are more than {len(rows)}; use --limit, --since or other filters")
+
+
+def _found(desk: Desk, asked: query.Query, late: bool, limit: int | None) -> tuple[list[Row], bool]:
+    """Return the newest that were asked for, and whether there are more; without a limit all."""
+    from broker.causes import every
+
+    if late:
+        rows = _late(desk, asked.route, (limit or _MOST) + 1)
+    elif limit is None:
+        return [*every(desk.store, asked.filter(desk, 1))][::-1], False
+    else:
+        rows = desk.store.rows(asked.filter(desk, limit + 1))
+    return rows[:limit], limit is not None and len(rows) > limit
 
 
 def _late(desk: Desk, route: str, limit: int) -> list[Row]:

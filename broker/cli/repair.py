@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, time, timedelta
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option
@@ -21,6 +22,12 @@ Reason = Annotated[
 ]
 Actor = Annotated[str | None, Option(help="who acts; else the user of the operating system")]
 Route = Annotated[str, Argument(metavar="ROUTE", help="a route, or an entry with all its routes")]
+#: Returns a time zone; None is the one of the system.
+Zone = Callable[[], tzinfo | None]
+
+
+def _system() -> None:
+    return None
 
 
 def close(id: Id, reason: Reason, actor: Actor = None) -> None:
@@ -75,14 +82,18 @@ def pause(
     """Stop a route; its messages wait until it is resumed.
 
     They are still accepted. The name of an entry with `for:` stops all its routes. With --from and
-    --until it is a planned maintenance window: nothing needs to run for it to begin or end.
+    --until it is a planned maintenance window: nothing needs to run for it to begin or end. A time
+    of day for --until is then the next one after the begin.
     """
+    from broker.maintenance import zone as named
     from broker.repair import Repair
 
     if start and not until:
         raise BadParameter("a planned pause needs an end", param_hint="--until")
-    times = (ahead(start, "--from") if start else None, ahead(until, "--until") if until else None)
     with opened(fresh=True) as desk:
+        zone = partial(named, desk.settings.zone)
+        begin = ahead(start, "--from", zone=zone) if start else None
+        times = (begin, ahead(until, "--until", begin, zone) if until else None)
         repair = Repair(desk, acting(actor))
         for name in _routes(desk, route):
             _stop(repair, name, given(reason), acting(actor), times)
@@ -103,8 +114,12 @@ def _stop(
     say(f"{name} is paused {f'from {moment(start)} ' if start else ''}until {moment(until)}")
 
 
-def ahead(text: str, option: str) -> datetime:
-    """Return the time that a duration from now, a time of day or a date means, local time."""
+def ahead(text: str, option: str, begin: datetime | None = None, zone: Zone = _system) -> datetime:
+    """Return the time that a duration from now, a time of day or a date means, local time.
+
+    A time of day is the next one after `begin`, by default after now. `zone` is asked where a time
+    zone is needed.
+    """
     from broker.errors import ConfigError
     from broker.message import now
     from broker.values import seconds
@@ -114,17 +129,29 @@ def ahead(text: str, option: str) -> datetime:
     except ConfigError:
         pass
     try:
-        clock = time.fromisoformat(text)
-    except ValueError:
-        clock = None
-    try:
-        if clock is None:
-            return datetime.fromisoformat(text).astimezone()
-        found = datetime.combine(now().astimezone().date(), clock).astimezone()
-        return found if found > now() else (found + timedelta(days=1))
+        if (clock := _clock(text)) is None:
+            return _local(datetime.fromisoformat(text), zone)
+        after = (begin or now()).astimezone(UTC)
+        first = after.astimezone(zone()).date()
+        days = (first + timedelta(days=count) for count in range(3))
+        times = (_local(datetime.combine(day, clock), zone) for day in days)
+        return next(found for found in times if found > after)
     except ValueError as error:
         wanted = "needed is a duration such as 2h, a time such as 14:30, or 2026-03-02T08:30"
         raise BadParameter(wanted, param_hint=option) from error
+
+
+def _local(time: datetime, zone: Zone) -> datetime:
+    if time.tzinfo is None and (local := zone()):
+        time = time.replace(tzinfo=local)
+    return time.astimezone(UTC)
+
+
+def _clock(text: str) -> time | None:
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        return None
 
 
 def resume(
@@ -142,7 +169,7 @@ def resume(
         names = {one.route for one in windows} | {one.route for one in desk.store.pauses()}
         found = sorted(name for name in names if name == route or name.startswith(f"{route}/"))
         if not found:
-            raise BrokerError(f'route "{route}" is not paused; xoev-broker status lists those')
+            raise BrokerError(f'route "{route}" is not paused{_standing(desk, route)}')
         repair = Repair(desk, acting(actor))
         for one in windows:
             if one.route in found:
@@ -150,6 +177,20 @@ def resume(
         for name in found:
             repair.resume(name, reason)
             say(f"{name} goes on")
+
+
+def _standing(desk: Desk, name: str) -> str:
+    """Say what else stops a route that nobody has stopped."""
+    from broker.message import now
+
+    found = desk.maintenance.routes(now())
+    until = [end for route, end in found.items() if route == name or route.startswith(f"{name}/")]
+    if not until:
+        return "; xoev-broker status lists those"
+    return (
+        f", its channel is in a regular window until {desk.maintenance.local(max(until))}; to end "
+        'that now, take the window out of "maintenance" in routes.yaml and reload'
+    )
 
 
 def _routes(desk: Desk, name: str) -> Sequence[str]:

@@ -66,6 +66,21 @@ def test_a_list_of_ids_is_a_filter(place: Site, type_: Type, held: list[str]) ->
     assert [found[id] for id in held] == ["held", "waiting", "held"]
 
 
+def test_requests_are_sent_again_without_their_answers(
+    place: Site, type_: Type, delivered: str
+) -> None:
+    (message,) = type_("trace", delivered, "--json").json["messages"]
+    place.answer("wolfsburg", messages.reply(message["reference"]))
+    place.work()
+    every = type_("messages", "--state", "delivered", "--ids").out.split()
+
+    asked = ("--state", "delivered", "--again", "--direction", "request", "--json")
+    found = type_("replay", *asked).json["messages"]
+
+    assert len(every) == 2
+    assert [one["id"] for one in found] == [delivered]
+
+
 def test_a_preview_for_machines_names_each_message(type_: Type, held: list[str]) -> None:
     found = type_("replay", "--state", "held", "--json").json
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from tests import messages
+from tests import hours, messages
 from tests.cli.conftest import Type
 from tests.needs import ROOT
 from tests.site import ROUTES, Site
@@ -106,6 +107,49 @@ def test_a_paused_route_is_marked(type_: Type) -> None:
     paused = {route["name"]: route["paused"] for route in type_("routes", "--json").json["routes"]}
 
     assert [name for name, value in paused.items() if value] == ["bau/salzgitter"]
+
+
+def test_a_route_in_its_regular_window_is_marked_also_without_a_store(
+    place: Site, type_: Type
+) -> None:
+    place.window(hours.running())
+    paused = {route["name"]: route["paused"] for route in type_("routes", "--json").json["routes"]}
+
+    assert [name for name, value in paused.items() if value] == ["bau/wolfsburg"]
+
+
+def test_the_next_window_of_each_channel_is_told_by_check(place: Site, type_: Type) -> None:
+    place.window(hours.coming())
+    later, machine = type_("check").out, type_("check", "--json").json["maintenance"]
+    place.window(hours.running())
+    during = type_("check").out
+
+    assert re.search(r"^channel wolfsburg-bau: next window .* CES?T to .*\(daily", later, re.M)
+    assert [(one["channel"], one["open"]) for one in machine] == [("wolfsburg-bau", False)]
+    assert re.search(r"^channel wolfsburg-bau: window until .* \(daily ", during, re.M)
+
+
+def test_a_window_that_nobody_can_mean_is_found_with_its_place(place: Site, type_: Type) -> None:
+    place.window("Sonntag 02:00-06:00")
+    ran = type_("check")
+
+    assert ran.code == 1
+    assert ran.out.startswith(f'{place.routes}:12:36: channel "wolfsburg-bau": "maintenance" is ')
+    assert 'did you mean "Sun"?' in ran.out
+
+
+def test_an_explanation_says_when_nothing_is_delivered(place: Site, type_: Type) -> None:
+    place.file("antrag.xml", messages.request("wolfsburg"))
+    place.window(hours.running())
+    during = type_("explain", "antrag.xml", "--no-output")
+    machine = type_("explain", "antrag.xml", "--json").json["maintenance"]
+    place.window(hours.coming())
+    later = type_("explain", "antrag.xml", "--no-output").out
+
+    assert during.code == 0
+    assert re.search(r"^  window     it would wait until .* \(daily ", during.out, re.M)
+    assert [one["open"] for one in machine] == [True, False]
+    assert re.search(r"^  window     next .* to .* \(daily ", later, re.M)
 
 
 def test_the_schema_for_editors_is_json(type_: Type) -> None:

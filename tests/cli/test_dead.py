@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from broker.causes import Cause
+from broker.cli.dead import proposed
+from broker.message import State, now
 from tests import messages
 from tests.cli.conftest import Type
 from tests.site import Site
@@ -39,8 +42,34 @@ def test_a_cause_says_what_happened_and_what_to_do_next(type_: Type, dead: list[
 
     assert "the reply matches no delivery" in english.out
     assert all(id in english.out for id in dead)
-    assert f"xoev-broker replay --cause {cause(type_)}" in english.out
+    assert f"xoev-broker dead close {cause(type_)}" in english.out
     assert "Niemand wartet auf diese Rückmeldung" in german.out
+
+
+def test_a_replay_that_changes_nothing_is_not_proposed(type_: Type, dead: list[str]) -> None:
+    ran = type_("dead", "show", cause(type_))
+
+    assert "replay --cause" not in ran.out
+    assert f"xoev-broker replay {dead[0]} --edited FILE" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("state", "place", "typed"),
+    [
+        (State.DEAD, "given up: …", "replay --cause 0123abcd"),
+        (State.DEAD, "no return channel: …", "replay --cause 0123abcd --reroute"),
+        (State.UNCLEAR, "no answer", "replay --cause 0123abcd --again"),
+        (State.HELD, "xbau 2.9 is not installed", "schemas install BUNDLE"),
+    ],
+    ids=["given-up", "no-way-back", "unclear", "held"],
+)
+def test_what_is_proposed_fits_the_cause(state: State, place: str, typed: str) -> None:
+    one = Cause("0123abcd", state, "", "bau", "", "", place, 2, "0", now(), now())
+
+    lines = list(proposed(one))
+
+    assert f"xoev-broker {typed}" in lines
+    assert lines[-1] == 'xoev-broker dead close 0123abcd --reason "…"'
 
 
 def test_a_message_leads_to_its_cause(type_: Type, dead: list[str]) -> None:

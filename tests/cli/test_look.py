@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
+import socket
 from pathlib import Path
 
 import pytest
 
 from broker.cli.look import running
 from broker.message import State
-from tests import messages
+from broker.roles import Role, lock, unlock
+from tests import hours, messages
 from tests.cli.conftest import Type
 from tests.site import CITIES, Site
 
@@ -93,12 +96,59 @@ def test_a_paused_route_is_shown_with_person_and_reason(type_: Type, submitted: 
     )
 
 
+def test_a_running_window_and_the_next_one_are_shown(
+    place: Site, type_: Type, submitted: str
+) -> None:
+    place.window(hours.running())
+    found = type_("status", "--json").json["maintenance"]
+    told = type_("status").out
+
+    assert [(one["channel"], one["open"]) for one in found] == [
+        ("wolfsburg-bau", True), ("wolfsburg-bau", False),
+    ]  # fmt: skip
+    assert found[0]["routes"] == ["bau/wolfsburg"]
+    assert found[0]["start"] < found[0]["until"] < found[1]["start"]
+    assert re.search(r"^paused   channel wolfsburg-bau until .* CES?T: daily ", told, re.MULTILINE)
+    assert re.search(r"^planned  channel wolfsburg-bau from .* until ", told, re.MULTILINE)
+
+
+def test_of_many_next_windows_the_first_are_shown(place: Site, type_: Type, submitted: str) -> None:
+    names = [f"amt-{number}" for number in range(8)]
+    more = "".join(
+        f"  {name}: {{kind: directory, out: {name}, maintenance: {hours.coming()}}}\n"
+        for name in names
+    )
+    text = place.routes.read_text("utf-8")
+    place.routes.write_text(text.replace("channels:\n", "channels:\n" + more), "utf-8")
+
+    told = type_("status").out
+
+    assert told.count("planned  channel ") == 5
+    assert "planned  windows of 3 more channels: xoev-broker check" in told
+
+
 def test_what_waits_for_a_person_is_said_with_the_command(place: Site, type_: Type) -> None:
     place.answer("wolfsburg", messages.reply("0000000000000"))
     place.work()
     ran = type_("status")
 
     assert "1 wait for a person: xoev-broker messages --state dead" in ran.out
+
+
+def test_an_intake_and_a_worker_beside_it_are_both_shown(
+    place: Site, type_: Type, submitted: str
+) -> None:
+    held = lock(place.folder / "var", Role.INTAKE)
+    os.pwrite(held[0], b"1234567", 0)  # in truth another process
+    alone = type_("status")
+    held += lock(place.folder / "var", Role.WORKER)
+    both = type_("status")
+    unlock(held)
+
+    host = socket.gethostname()
+    assert f"running: intake:{host}:1234567\n" in alone.out
+    assert f"intake:{host}:1234567, worker:{host}:{os.getpid()}\n" in both.out
+    assert type_("status", "--json").json["processes"] == []
 
 
 def test_a_daemon_is_seen_by_its_lock(tmp_path: Path) -> None:
@@ -143,6 +193,18 @@ def test_messages_are_filtered(
 
     assert [row["id"] for row in found["messages"]] == [mixed[number] for number in expected]
     assert found["more"] == ("--limit" in options)
+
+
+def test_ids_alone_are_all_of_them_oldest_first_and_made_for_replay(
+    type_: Type, mixed: list[str]
+) -> None:
+    listed = type_("messages", "--json").json["messages"]
+
+    every = type_("messages", "--ids").out.split()
+    newest = type_("messages", "--ids", "--limit", "1")
+
+    assert every == [row["id"] for row in listed][::-1]
+    assert (newest.out.split(), "more than 1" in newest.err) == (every[-1:], True)
 
 
 def test_a_message_is_listed_by_its_id(type_: Type, mixed: list[str]) -> None:

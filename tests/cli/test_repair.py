@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import getpass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from broker.cli.repair import ahead
+from broker.maintenance import zone
 from broker.message import now
-from tests import messages
+from tests import hours, messages
 from tests.cli.conftest import Type
 from tests.site import Site
+
+BERLIN = zone("Europe/Berlin")
 
 
 @pytest.fixture
@@ -202,6 +205,47 @@ def test_a_time_of_day_or_a_date_is_meant_as_local_time(text: str) -> None:
     assert found.tzinfo is not None
     if text == "14:30":
         assert timedelta() < found - now() <= timedelta(days=1)
+
+
+@pytest.mark.parametrize("begin", ["00:10", "05:00", "12:00", "23:30"])
+def test_a_time_of_day_ends_a_planned_pause_the_next_time_after_its_begin(begin: str) -> None:
+    start = ahead(begin, "--from")
+
+    end = ahead("06:00", "--until", start)
+
+    assert timedelta() < end - start <= timedelta(days=1, hours=1)
+    assert (end.astimezone().hour, end.astimezone().minute) == (6, 0)
+
+
+def test_local_time_is_that_of_the_setting(
+    type_: Type, submitted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XOEV_BROKER_ZONE", "Asia/Tokyo")
+    times = ("--from", "2126-12-01T22:00", "--until", "2126-12-01T23:00+01:00")
+    type_("pause", "bau/wolfsburg", "--reason", "maintenance", *times)
+    (window,) = type_("status", "--json").json["windows"]
+
+    assert (window["start"][:16], window["until"][:16]) == ("2126-12-01T13:00", "2126-12-01T22:00")
+
+
+def test_a_time_of_day_is_the_next_one_also_where_the_clock_changes() -> None:
+    for day, long in (("2026-03-29", 23), ("2026-10-25", 25)):
+        begin = datetime.fromisoformat(f"{day}T00:00").replace(tzinfo=BERLIN)
+        end = ahead("00:00", "--until", begin, lambda: BERLIN)
+        assert end - begin.astimezone(UTC) == timedelta(hours=long)
+
+
+def test_what_a_regular_window_stops_cannot_be_resumed_and_it_is_said_why(
+    place: Site, type_: Type, submitted: str
+) -> None:
+    place.window(hours.running())
+    ran = type_("resume", "bau/wolfsburg")
+    other = type_("resume", "bau/salzgitter")
+
+    assert ran.code == 1
+    assert "is not paused, its channel is in a regular window until " in ran.err
+    assert 'take the window out of "maintenance" in routes.yaml' in " ".join(ran.err.split())
+    assert "xoev-broker status lists those" in other.err
 
 
 def test_a_time_that_is_over_is_refused(type_: Type, submitted: str) -> None:
