@@ -18,6 +18,8 @@ MINUTES ?= 20
 SEED    ?= 1
 # How many nodes of RabbitMQ `make servers` starts.
 NODES  ?= 1
+LOCK   := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
 
 .PHONY: attacks fuzz help setup demo demo-cluster run servers servers-packages test test-all check lock bench soak docs release audit clean
 
@@ -74,11 +76,10 @@ check: setup ## format, lint, types, shape of the house, configuration
 	@$(PY) -m pytest -q tests/test_architecture.py
 	@$(BROKER) check
 
-lock: setup ## choose versions anew, with hashes, for every platform
-	@$(VENV)/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes \
-	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links --extra dev \
-	  pyproject.toml -o requirements.lock
-	@if grep -nE '://' requirements.lock; then echo "requirements.lock names a host" >&2; exit 1; fi
+lock: setup ## choose versions anew, with hashes, for every platform: requirements.lock, site.lock
+	@$(LOCK) --upgrade --extra dev -o requirements.lock
+	@$(LOCK) --constraint requirements.lock -o site.lock
+	@if grep -nE '://' requirements.lock site.lock; then echo "a lock file names a host" >&2; exit 1; fi
 	@$(MAKE) --no-print-directory setup
 
 attacks: setup servers-packages ## the attack suite alone, with its table of times and memory

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from broker.amqp import Address
 from broker.catalog import Catalog
 from broker.channels.amqp import Amqp
 from broker.channels.channel import Channel, Declared
@@ -14,23 +16,23 @@ from broker.channels.directory import Directory
 from broker.channels.rest import Rest
 from broker.channels.soap import Soap
 from broker.channels.table import Table as TableChannel
-from broker.config.load import load
-from broker.config.model import Table
+from broker.config.load import glance, load
+from broker.config.model import Route, Table
 from broker.config.tables import Known
 from broker.document import Limits
 from broker.errors import ConfigError, Finding, StoreAway, StoreError
 from broker.fields import Field
 from broker.journal.vault import Vault
+from broker.maintenance import Maintenance, zone
 from broker.metrics import Meter
 from broker.pipeline import Site
 from broker.routes import RoutingTable
 from broker.settings import Settings, variable
 from broker.stores import inspection
-from broker.stores.address import Address
 from broker.stores.contract import Filter, Store
 from broker.stores.doorbell import Doorbell, Standing
 from broker.stores.inspection import Inspection
-from broker.stores.postgres import SCHEMES, PostgresStore
+from broker.stores.postgres import SCHEMES, SILENCE, PostgresStore
 from broker.stores.sqlite import SqliteStore
 from broker.xoev.codelists import CodeLists
 from broker.xoev.judgement import Checks
@@ -150,7 +152,36 @@ def load_site(settings: Settings, environ: Mapping[str, str], kinds: Kinds = KIN
     for route in table.routes:
         if route.adapter not in replies.get(route.channel, ()):
             replies[route.channel] = (*replies.get(route.channel, ()), route.adapter)
-    return Site(RoutingTable(table), catalog, standards, checks, channels, replies)
+    windows = _maintenance(settings, table.channels, table.routes)
+    return Site(RoutingTable(table), catalog, standards, checks, channels, replies, windows)
+
+
+def load_maintenance(settings: Settings, environ: Mapping[str, str]) -> Maintenance:
+    """Return the regular windows that routes.yaml has, as far as it can be read; nothing else is
+    loaded and nothing is checked.
+    """
+    with suppress(OSError):
+        # Reading a table of thousands of routes takes its time.
+        if b"maintenance" not in settings.routes.read_bytes():
+            return Maintenance()
+    found = glance(settings.routes, Known(kind_fields()), environ)
+    with suppress(ConfigError):
+        return _maintenance(settings, *found)
+    return Maintenance()
+
+
+def _maintenance(
+    settings: Settings, channels: Mapping[str, Declared], routes: Iterable[Route]
+) -> Maintenance:
+    hours = {
+        name: declared.values["maintenance"]
+        for name, declared in channels.items()
+        if declared.values.get("maintenance")
+    }
+    if not hours:
+        return Maintenance()  # also where there is no database of time zones
+    ways = {route.name: route.channel for route in routes}
+    return Maintenance(hours, ways, zone(settings.zone))
 
 
 def _built(table: Table, kinds: Kinds) -> dict[str, Channel]:
@@ -235,15 +266,17 @@ def build(declared: Declared, kinds: Kinds = KINDS) -> Channel:
 
 def open_store(settings: Settings, broken: Callable[[StoreError], None]) -> Store:
     """Open the store that the settings name."""
-    return open_database(settings.database(), broken)
+    return open_database(settings.database(), broken, settings.store_silence)
 
 
-def open_database(url: str, broken: Callable[[StoreError], None]) -> Store:
+def open_database(
+    url: str, broken: Callable[[StoreError], None], silence: float = SILENCE
+) -> Store:
     """Open the store at a URL. Raises ConfigError, without the URL: it may hold a password."""
     if url.startswith(_SQLITE):
         return SqliteStore(Path(url.removeprefix(_SQLITE)), broken)
     if url.startswith(SCHEMES):
-        return PostgresStore(url, broken)
+        return PostgresStore(url, broken, silence)
     raise ConfigError(
         "the settings in the environment cannot be used",
         findings=[

@@ -30,8 +30,8 @@ _PRIVATE = ("secrets", "state")
 _EXCHANGE = ("musterstadt/eingang", "musterstadt/ausgang", "bauportal/antworten")
 _TOKENS = """\
 # SHA-256 hashes of the tokens of this party, one a line. A new token:
-#   python3 -c 'import secrets; print(secrets.token_urlsafe(32))' > bauportal.secret
-#   printf %s "$(cat bauportal.secret)" | sha256sum >> secrets/bauportal.token
+#   python3 -c 'import secrets; print(secrets.token_urlsafe(32))' > secrets/bauportal.secret
+#   printf %s "$(cat secrets/bauportal.secret)" | sha256sum >> secrets/bauportal.token
 """
 _IGNORED = shutil.ignore_patterns("official", "__pycache__", "*.pyc")
 

@@ -47,12 +47,23 @@ def owner(role: Role, shared: bool) -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
+def lay(state: Path) -> None:
+    """Make the state folder where it is missing. Raises ConfigError where that is not possible."""
+    try:
+        state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        text = (
+            f"the state folder {state} cannot be made ({error.strerror}): check XOEV_BROKER_STATE"
+        )
+        raise ConfigError(text) from error
+
+
 def lock(state: Path, role: Role = Role.ALL) -> list[int]:
     """Take the locks that let one process of a role work on a store; they end with the process.
 
     Returns their descriptors. Raises ConfigError naming the process that has one.
     """
-    state.mkdir(parents=True, exist_ok=True, mode=0o700)
+    lay(state)
     held: list[int] = []
     names = [("run.lock", role.works), ("intake.lock", role.accepts)]
     for name in [name for name, wanted in names if wanted]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import signal
 import socket
@@ -14,30 +13,27 @@ from dataclasses import dataclass
 from functools import partial
 from types import FrameType
 
-from broker.alerts.watch import ROUND, Senses, Watch
+from broker.alerts.watch import Senses, Watch
 from broker.alerts.ways import ways
 from broker.app import KINDS, App, Kinds, disabled, load_site, open_doorbell
 from broker.bell import Bell
-from broker.errors import ConfigError, Exhausted, StoreAway, StoreError
+from broker.errors import ConfigError, Exhausted, OlderCopy, StoreAway, StoreError
 from broker.intake import Intake
 from broker.journal import restore
-from broker.journal.checkpoint import Signer
-from broker.journal.places import places
-from broker.journal.sealer import Rhythm, Sealer
-from broker.journal.stamping import Authority, Stamper
+from broker.journal.notary import sealer, stamper
 from broker.journal.trail import Fact, entry
 from broker.logs import get
+from broker.message import now
 from broker.notify import Notify
 from broker.offices import ALERTS, SEAL, SWEEP, UPKEEP, Chore, Offices, Rota, process, receiving
 from broker.outage import Outage
 from broker.poller import Poller
 from broker.pressure import Bounds, Pressure
-from broker.renewal import resident
+from broker.renewal import resident, steady_memory
 from broker.retention import Daily
-from broker.roles import Role, lock, owner, unlock
+from broker.roles import Role, lay, lock, owner, unlock
 from broker.scribe import silent
 from broker.settings import Settings
-from broker.stores.contract import Store
 from broker.telemetry import tracer
 from broker.upkeep import recover, release, tidy
 from broker.watchdog import Watchdog
@@ -66,7 +62,6 @@ CALM = 300.0
 AGAIN = 2.0
 #: Traces are sent for so long at most at a stop (seconds).
 FLUSH = 2.0
-_MMAP_THRESHOLD = -3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,8 +102,7 @@ class Service:
         self._log, self._notify = get(), Notify(environ)
         self._ways = ways(settings)
         with ExitStack() as undo:
-            # A shared store is for any number of processes.
-            self._locks = lock(settings.state, role) if _local(settings) else []
+            self._locks = _claim(settings, role)
             undo.callback(unlock, self._locks)
             self.app = App(settings, environ, self._broken, kinds, self._patient)
             undo.callback(self.app.close)
@@ -190,7 +184,7 @@ class Service:
         found = [
             Chore(UPKEEP, SLOW, self._upkeep),
             Chore("", TICK, self.pressure.measure),
-            Chore("", ROUND, self._watch.look),
+            Chore("", self._watch.period, self._watch.look),
         ]
         if self.app.store.shared:
             found.append(Chore(UPKEEP, self._settings.lease / 3, self._recover))
@@ -252,6 +246,8 @@ class Service:
         finally:
             (self._notify.reloading if self.renewing else self._notify.stopping)()
             self.finish()
+        if isinstance(self._failure, OlderCopy):
+            self._watch.older()
         if self._failure is not None:
             raise StoreError(f"stopped: {self._failure}") from self._failure
 
@@ -383,7 +379,8 @@ class Service:
 
     def _sweep(self) -> None:
         if self.doorbell:
-            found = self.app.store.overdue(OVERDUE, CALLS)
+            closed = self.app.site.maintenance.closed(now())
+            found = self.app.store.overdue(OVERDUE, CALLS, closed)
             self.doorbell.ring((channel, id) for id, channel in found)
 
     def _weigh(self) -> None:
@@ -439,39 +436,12 @@ class Service:
             self._broken(args.exc_value)
 
 
+def _claim(settings: Settings, role: Role) -> list[int]:
+    """Take the state folder; a shared store is for any number of processes."""
+    lay(settings.state)
+    return lock(settings.state, role) if _local(settings) else []
+
+
 def _local(settings: Settings) -> bool:
     """Whether the store is a file of this machine, which one process of each role may use."""
     return settings.database().startswith("sqlite:")
-
-
-def sealer(settings: Settings, store: Store) -> Sealer:
-    """Return what seals the journal of this store as the settings say; raises ConfigError."""
-    fresh = not store.tree.notes(last=True)
-    signer = Signer.open(settings.journal_key, settings.origin, fresh)
-    rhythm = Rhythm(settings.seal_entries, settings.seal_seconds, settings.seal_limit)
-    return Sealer(store, signer, places(settings), rhythm)
-
-
-def authority(settings: Settings) -> Authority | None:
-    """Return whom to ask for time stamps, None where nobody; raises ConfigError."""
-    if not settings.timestamp_url:
-        return None
-    found = Authority(settings.timestamp_url, settings.timestamp_ca)
-    found.check()
-    return found
-
-
-def stamper(settings: Settings, store: Store) -> Stamper | None:
-    """Return what has checkpoints stamped, None where no authority is set; raises ConfigError."""
-    found = authority(settings)
-    return Stamper(store.tree, found, settings.timestamp_seconds) if found else None
-
-
-def steady_memory() -> None:
-    """Give large blocks back to the system as soon as they are free (glibc only; else nothing).
-
-    The C library raises the size from which it does so after the first large message, and would
-    keep the memory of a 30 MB attachment for ever.
-    """
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1 << 20)

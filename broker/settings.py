@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from broker import listening
 from broker.errors import ConfigError, Finding
 from broker.fields import Field
+from broker.maintenance import zone
 from broker.values import closest, default, read, seconds, sized
 from broker.variables import ALERTS, BOUNDS, LEAST, OPTIONAL, PREFIX, variable
 
@@ -97,7 +98,7 @@ FIELDS = (
         "system log that gets checkpoints: a socket such as `/dev/log`, or `host:port`",
         "",
     ),
-    Field("timestamp_url", "url", "time stamp authority (RFC 3161) for checkpoints", ""),
+    Field("timestamp_url", "http", "time stamp authority (RFC 3161) for checkpoints", ""),
     Field("timestamp_ca", "path", "certificates of that authority that are trusted, PEM", ""),
     Field("timestamp_seconds", "seconds", "a time stamp so long after the last one", "1h"),
     Field(
@@ -172,10 +173,11 @@ FIELDS = (
     ),
     Field(
         "repository",
-        "url",
+        "http",
         "HTTP API that `schemas install URN` asks",
         "https://www.xrepository.de/api/xrepository/",
     ),
+    Field("zone", "text", "time zone of maintenance windows and planned pauses", "Europe/Berlin"),
     Field("poll", "seconds", "pause between two looks into folders and tables", "1s"),
     Field(
         "lease",
@@ -207,7 +209,7 @@ FIELDS = (
     ),
     Field(
         "telemetry_url",
-        "url",
+        "http",
         "collector that gets a trace of each message over OTLP/HTTP, such as "
         "`http://localhost:4318/v1/traces`; needs the extra `telemetry`",
         "",
@@ -310,6 +312,7 @@ class Settings:
     retention_standards: str
     ending_weeks: int
     repository: str
+    zone: str
     poll: float
     lease: float
     renew_memory: int
@@ -320,6 +323,7 @@ class Settings:
     disk_stop: int | float
     disk_warn: int | float
     depth: int
+    store_silence: float
     alert_command: str
     alert_mail: str
     alert_mail_from: str
@@ -331,6 +335,7 @@ class Settings:
     alert_waiting: float
     alert_disturbed: float
     alert_ending: float
+    alert_over: float
     alert_repeat: float
 
     @classmethod
@@ -400,11 +405,12 @@ def _value(field: Field, environ: Mapping[str, str], findings: list[Finding]) ->
         return read(field, text, Path())
     except ConfigError as error:
         findings.append(Finding(f"{_shown(field.name, text)}, needed is {error}", file=name))
-        return default(field, Path())
+        return default(field, Path()) if field.default else None
 
 
 def _shown(name: str, text: str) -> str:
-    return "cannot be used" if name in _SECRET else f'is "{text}"'
+    # Before an "@" a password may stand.
+    return "cannot be used" if name in _SECRET or "@" in text else f'is "{text}"'
 
 
 def _check(values: dict[str, Any], environ: Mapping[str, str], findings: list[Finding]) -> None:
@@ -420,9 +426,20 @@ def _check(values: dict[str, Any], environ: Mapping[str, str], findings: list[Fi
         text = "needed are letters, digits and . _ -, at most 100"
         findings.append(Finding(text, file=variable("queue_name")))
     findings += listening.findings(values)
+    findings += _zone(environ.get(variable("zone")))
     if environ.get(variable("store")) and environ.get(variable("store_file")):
         text = f"cannot be set together with {variable('store')}"
         findings.append(Finding(text, file=variable("store_file")))
+
+
+def _zone(name: str | None) -> Sequence[Finding]:
+    # The default is looked for where it is needed: not every system has a database of zones.
+    try:
+        if name:
+            zone(name)
+    except ConfigError as error:
+        return error.findings
+    return ()
 
 
 def _paths(text: str) -> tuple[Path, ...]:

@@ -62,12 +62,26 @@ def test_the_licence_is_whole() -> None:
     assert text.endswith("EUPL version.")
 
 
-def test_the_lock_file_has_hashes_and_names_no_host() -> None:
-    text = (ROOT / "requirements.lock").read_text("utf-8")
+@pytest.mark.parametrize("name", ["requirements.lock", "site.lock"])
+def test_a_lock_file_has_hashes_and_names_no_host(name: str) -> None:
+    text = (ROOT / name).read_text("utf-8")
     pinned = re.findall(r"^[a-z0-9][^\n]*", text, re.MULTILINE)
 
     assert "://" not in text
     assert [line for line in pinned if "==" not in line or not line.endswith("\\")] == []
+
+
+def test_a_site_gets_the_packages_of_the_program_in_the_versions_of_the_tests() -> None:
+    all_of, site = (
+        dict(re.findall(r"^([a-z0-9-]+)==(\S+)", (ROOT / name).read_text("utf-8"), re.MULTILINE))
+        for name in ("requirements.lock", "site.lock")
+    )
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    named = {re.split(r"[\[><=]", one)[0] for one in project["dependencies"]}
+
+    assert site.items() <= all_of.items()
+    assert named <= site.keys()
+    assert {"pytest", "mypy", "uv", "hypothesis"}.isdisjoint(site)
 
 
 def test_publiccode_tells_the_version_and_licence_of_the_package() -> None:

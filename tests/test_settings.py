@@ -61,6 +61,7 @@ def test_a_fresh_checkout_needs_no_settings() -> None:
         ending_weeks=8,
         repository="https://www.xrepository.de/api/xrepository/",
         held_limit=30 * 86400.0,
+        zone="Europe/Berlin",
         poll=1.0,
         lease=60.0,
         renew_memory=1500 * 1024 * 1024,
@@ -71,6 +72,7 @@ def test_a_fresh_checkout_needs_no_settings() -> None:
         disk_stop=500 * 1024 * 1024,
         disk_warn=2 * 1024**3,
         depth=100_000,
+        store_silence=30.0,
         alert_command="",
         alert_mail="",
         alert_mail_from="xoev-broker@localhost",
@@ -82,6 +84,7 @@ def test_a_fresh_checkout_needs_no_settings() -> None:
         alert_waiting=3600.0,
         alert_disturbed=900.0,
         alert_ending=30 * 86400.0,
+        alert_over=300.0,
         alert_repeat=0.0,
     )
 
@@ -177,6 +180,14 @@ def test_an_empty_setting_is_a_finding() -> None:
     assert findings(batch="") == ["XOEV_BROKER_BATCH: is empty, unset it to get the default"]
 
 
+def test_a_time_zone_is_one_of_the_system() -> None:
+    assert Settings.load({variable("zone"): "Europe/Vienna"}).zone == "Europe/Vienna"
+    assert findings(zone="Europe/Berln") == [
+        'XOEV_BROKER_ZONE: is "Europe/Berln", needed is a time zone of this system such as '
+        'Europe/Berlin (package tzdata), did you mean "Europe/Berlin"?'
+    ]
+
+
 def test_the_store_url_can_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "store.url"
     file.write_text("postgresql+psycopg://broker:geheim@localhost/broker\n")
@@ -255,3 +266,34 @@ def test_room_that_is_neither_is_a_finding() -> None:
     assert findings(disk_stop="much") == [
         'XOEV_BROKER_DISK_STOP: is "much", needed is a size such as 500 MB, or a share such as 5%'
     ]
+
+
+_ADDRESSES = ("timestamp_url", "repository", "telemetry_url", "alert_webhook")
+
+
+@pytest.mark.parametrize("name", _ADDRESSES)
+@pytest.mark.parametrize(
+    "url",
+    ["ftp://amt.example/x", "file:///etc/passwd", "https://", "https:amt.example", "amt.example"],
+)
+def test_an_address_is_one_over_http_or_https(name: str, url: str) -> None:
+    assert findings(**{name: url}) == [
+        f'{variable(name)}: is "{url}", needed is a URL such as https://host/path, over https or'
+        " http"
+    ]
+
+
+@pytest.mark.parametrize("name", _ADDRESSES)
+@pytest.mark.parametrize("login", ["erika:geheim", "erika", ":geheim"])
+def test_a_login_in_an_address_is_refused_and_not_repeated(name: str, login: str) -> None:
+    (said,) = findings(**{name: f"https://{login}@amt.example/x"})
+
+    assert said.startswith(f"{variable(name)}: cannot be used, needed is a URL without user and")
+    assert "erika" not in said
+    assert "geheim" not in said
+
+
+def test_an_address_that_is_wrong_otherwise_does_not_show_its_login_either() -> None:
+    (said,) = findings(alert_mail_server="smtp erika:geheim@mail.example")
+
+    assert said.startswith("XOEV_BROKER_ALERT_MAIL_SERVER: cannot be used, needed is a URL")

@@ -13,8 +13,6 @@ from broker.stores.lookout import Alarm
 
 State = Literal["raised", "repeated", "cleared"]
 
-#: A cause is over when it was away for so long: what comes and goes is told once.
-QUIET = timedelta(minutes=5)
 #: So many alerts stand in one bulletin; others are counted.
 MOST = 100
 
@@ -65,25 +63,34 @@ class Bulletin:
         }
 
 
-def news(alarms: Iterable[Alarm], way: str, at: datetime, repeat: float) -> list[News]:
-    """Return what people do not know by this way yet; `repeat` is seconds, 0 for never."""
-    found = ((state, alarm) for alarm in alarms if (state := _state(alarm, way, at, repeat)))
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """When people are told more than once (seconds): what is open is told again after `repeat` (0
+    is never), what was away for `over` is over, so that what comes and goes is told once.
+    """
+
+    repeat: float = 0
+    over: float = 300
+
+    def quiet(self, alarm: Alarm, at: datetime) -> bool:
+        """Whether a cause has been away for long enough."""
+        return alarm.over is not None and at - alarm.over >= timedelta(seconds=self.over)
+
+
+def news(alarms: Iterable[Alarm], way: str, at: datetime, patience: Patience) -> list[News]:
+    """Return what people do not know by this way yet."""
+    found = ((state, alarm) for alarm in alarms if (state := _state(alarm, way, at, patience)))
     return [News(state, alarm) for state, alarm in found]
 
 
-def _state(alarm: Alarm, way: str, at: datetime, repeat: float) -> State | None:
+def _state(alarm: Alarm, way: str, at: datetime, patience: Patience) -> State | None:
     what, _, when = alarm.told.get(way, "").partition(" ")
     if alarm.over is not None:
-        return "cleared" if what == "raised" and quiet(alarm, at) else None
+        return "cleared" if what == "raised" and patience.quiet(alarm, at) else None
     if what != "raised":
         return "raised"
-    again = repeat > 0 and at - datetime.fromisoformat(when) >= timedelta(seconds=repeat)
-    return "repeated" if again else None
-
-
-def quiet(alarm: Alarm, at: datetime) -> bool:
-    """Whether a cause has been away for long enough."""
-    return alarm.over is not None and at - alarm.over >= QUIET
+    repeat = timedelta(seconds=patience.repeat)
+    return "repeated" if repeat and at - datetime.fromisoformat(when) >= repeat else None
 
 
 def told(one: News, way: str, at: datetime) -> Mapping[str, str]:
@@ -92,12 +99,14 @@ def told(one: News, way: str, at: datetime) -> Mapping[str, str]:
     return {**one.alarm.told, way: f"{state} {at.isoformat()}"}
 
 
-def gone(alarms: Iterable[Alarm], ways: Sequence[str], at: datetime) -> tuple[str, ...]:
+def gone(
+    alarms: Iterable[Alarm], ways: Sequence[str], at: datetime, patience: Patience
+) -> tuple[str, ...]:
     """Return the causes that are over and that nobody need be told of any more."""
     return tuple(
         alarm.cause
         for alarm in alarms
-        if quiet(alarm, at) and not any(_waits(alarm, way) for way in ways)
+        if patience.quiet(alarm, at) and not any(_waits(alarm, way) for way in ways)
     )
 
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from broker.alerts.news import Bulletin, News, gone, news, told
-from broker.alerts.sights import Sights, here
+from broker.alerts.news import Bulletin, News, Patience, gone, news, told
+from broker.alerts.sights import Sights, aside, here
 from broker.alerts.ways import Log, Way
 from broker.alerts.words import Facts
 from broker.deadlines import Deadlines
@@ -25,7 +25,7 @@ from broker.stores.contract import Entry
 from broker.stores.lookout import Alarm, Turn
 from broker.stores.mending import Lane
 
-#: The causes are looked for so often (seconds).
+#: The causes are looked for so often at least (seconds).
 ROUND = 30.0
 #: A database that is away for so long is a cause.
 AWAY = timedelta(seconds=60)
@@ -64,7 +64,7 @@ class _Since:
 
 
 class Watch:
-    """Looks in rounds; call `look` every `ROUND` seconds, on one thread."""
+    """Looks in rounds; call `look` every `period` seconds, on one thread."""
 
     def __init__(
         self, broker: Broker, settings: Settings, senses: Senses, ways: Iterable[Way] = (Log(),)
@@ -74,6 +74,7 @@ class Watch:
         self._settings = settings
         self._senses = senses
         self._ways = tuple(ways)
+        self._patience = Patience(settings.alert_repeat, settings.alert_over)
         self._sights = Sights(broker, settings)
         self._deadlines = Deadlines(broker.store, lambda: broker.site.table.table)
         self._weak, self._disturbed = _Since(), _Since()
@@ -83,6 +84,11 @@ class Watch:
         self._failing: set[str] = set()
         self._log = get()
 
+    @property
+    def period(self) -> float:
+        """Return the seconds from one look to the next: what is over soon is seen soon."""
+        return min(ROUND, self._settings.alert_over)
+
     def look(self, at: datetime | None = None) -> None:
         """Look once. Raises StoreError; where the store is away for long, it tells that first."""
         at = at or now()
@@ -91,6 +97,23 @@ class Watch:
         except StoreAway:
             self._away(at)
             raise
+
+    def older(self, at: datetime | None = None) -> None:
+        """Tell that the store is an older copy, where this process was the one that tells: it ends,
+        and nothing can be written any more.
+        """
+        at = at or now()
+        if self._held:
+            self._told_by_all(Alarm("copy", at, {}), at)
+
+    def _told_by_all(self, alarm: Alarm, at: datetime) -> Mapping[str, str]:
+        """Tell one alarm that the store cannot hold; return by which ways people know of it."""
+        known = alarm.told
+        for way in self._ways:
+            items = news([alarm], way.name, at, Patience())
+            if items and self._told(way, items, at):
+                known = {**known, **told(items[0], way.name, at)}
+        return known
 
     def _round(self, at: datetime) -> None:
         store, holder = self._broker.store, self._senses.holder()
@@ -142,6 +165,7 @@ class Watch:
 
     def _mine(self, open: Mapping[str, Alarm], at: datetime) -> dict[str, Facts]:
         found = here(self._senses.reading(), self._senses.host)
+        found.update(aside(self._broker.site.channels.values()))
         for name, since in self._disturbed.seen(self._senses.disturbed(), at).items():
             cause = f"inlet:{name}"
             if cause in open or self._long(since, at):
@@ -173,14 +197,14 @@ class Watch:
         alarms = {alarm.cause: alarm for alarm in known}
         changed: set[str] = set()
         for way in self._ways:
-            items = news(alarms.values(), way.name, at, self._settings.alert_repeat)
+            items = news(alarms.values(), way.name, at, self._patience)
             if items and self._told(way, items, at):
                 for one in items:
                     cause = one.alarm.cause
                     alarms[cause] = replace(alarms[cause], told=told(one, way.name, at))
                     changed.add(cause)
         names = [way.name for way in self._ways]
-        over = gone(alarms.values(), names, at)
+        over = gone(alarms.values(), names, at, self._patience)
         facts = tuple((cause, alarms[cause].told) for cause in sorted(changed))
         if facts or over:
             self._broker.store.turn(Turn(told=facts, gone=over)).result()
@@ -205,10 +229,7 @@ class Watch:
         if not self._held or at - self._gone_since < AWAY:
             return
         alarm = Alarm("store", self._gone_since, _oldest(self._gone_since), told=self._missed)
-        for way in self._ways:
-            items = news([alarm], way.name, at, 0)
-            if items and self._told(way, items, at):
-                self._missed = {**self._missed, **told(items[0], way.name, at)}
+        self._missed = dict(self._told_by_all(alarm, at))
 
     def _raised_while_away(self) -> None:
         since = self._gone_since or now()

@@ -12,18 +12,20 @@ from pathlib import Path
 import pytest
 
 from broker import logs
-from broker.alerts.news import QUIET, Bulletin
+from broker.alerts.news import Bulletin
 from broker.alerts.watch import Senses, Watch
 from broker.alerts.ways import Log, Way
 from broker.errors import StoreAway, Unreachable
 from broker.journal.trail import entry
-from broker.message import State, now
+from broker.message import State, new_id, now
 from broker.pressure import Reading
 from broker.roles import Role
 from broker.settings import Settings
 from broker.stores.contract import Pause
 from tests import messages
+from tests.births import birth
 from tests.fakes import Bench, Make, benches
+from tests.hours import daily
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
@@ -98,6 +100,18 @@ def test_a_site_without_causes_tells_nothing(bench: Make, body: Body, ear: Ear) 
     assert ear.heard == []
 
 
+def test_how_long_a_cause_must_be_gone_can_be_set(bench: Make, body: Body, ear: Ear) -> None:
+    broker = bench()
+    at, looks = waiting(broker), watch(broker, body, ear, ALERT_OVER="10s")
+    looks.look(at)
+    broker.run()
+    looks.look(at + MINUTE)
+    looks.look(at + MINUTE + timedelta(seconds=10))
+
+    assert ear.causes == [("raised", "waiting:bau"), ("cleared", "waiting:bau")]
+    assert looks.period == 10
+
+
 def test_a_cause_is_told_once_and_once_when_it_is_over(bench: Make, body: Body, ear: Ear) -> None:
     broker = bench()
     at, looks = waiting(broker), watch(broker, body, ear)
@@ -166,7 +180,7 @@ def test_what_only_a_dead_process_saw_is_over(bench: Make, body: Body, ear: Ear)
     looks.look(at + 21 * MINUTE)
     body.alive = ()
     looks.look(at + 22 * MINUTE)
-    looks.look(at + 22 * MINUTE + QUIET)
+    looks.look(at + 22 * MINUTE + 5 * MINUTE)
 
     assert ear.causes == [("raised", "inlet:share"), ("cleared", "inlet:share")]
 
@@ -302,6 +316,34 @@ def test_what_a_person_has_stopped_is_known_to_people(bench: Make, body: Body, e
     assert ear.causes == []
 
 
+def test_what_a_regular_window_stops_is_told_to_nobody_and_has_its_time_afterwards(
+    bench: Make, body: Body, ear: Ear
+) -> None:
+    broker = bench(test=f"true, maintenance: {daily(-30, 80)}")
+    at = waiting(broker)
+    seen = watch(broker, body, ear)
+
+    seen.look(at)
+    seen.look(at + 0.5 * HOUR)
+    assert ear.causes == []
+
+    seen.look(at + 1.5 * HOUR)
+    assert ("raised", "waiting:bau") in ear.causes
+
+
+def test_a_window_of_one_channel_hides_nothing_that_waits_for_another(
+    bench: Make, body: Body, ear: Ear
+) -> None:
+    broker = bench(test=f"true, maintenance: {daily(-30, 80)}")
+    at = waiting(broker)
+    other = birth(channel="return", answers=new_id())
+    broker.app.store.accept(other).result()
+
+    watch(broker, body, ear).look(at)
+
+    assert ear.causes == [("raised", "waiting:bau")]
+
+
 def test_a_journal_that_is_not_sealed_is_told_long_before_intake_stops(
     bench: Make, body: Body, ear: Ear
 ) -> None:
@@ -361,7 +403,7 @@ def test_what_a_role_saw_that_is_there_no_more_is_over(bench: Make, body: Body, 
     body.alive = Role.ALL.beside
     looks = watch(broker, body, ear)
     looks.look(at + MINUTE)
-    looks.look(at + MINUTE + QUIET)
+    looks.look(at + MINUTE + 5 * MINUTE)
 
     assert broker.app.store.alarms() == []
     assert ear.causes == []
