@@ -9,8 +9,9 @@ VENV   := .venv
 PY     := $(VENV)/bin/python
 BROKER := $(VENV)/bin/xoev-broker
 STAMP  := $(VENV)/.stamp
-# Two workers by default: the tests must not depend on order or on a machine of their own.
-WORKERS ?= 2
+# More than the processors of a small machine: many tests wait for servers, and none may depend on
+# order or on a machine of its own.
+WORKERS ?= 3
 PYTEST := $(PY) -m pytest -n $(WORKERS)
 CODE   := broker tests adapters tools $(wildcard benchmarks)
 # How long `make soak` and `make fuzz` last, and what its troubles follow from.

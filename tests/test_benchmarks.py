@@ -65,7 +65,14 @@ FIGURES = {
 }
 
 
-@pytest.mark.parametrize("name", FIGURES)
+#: What starts servers of its own and takes half a minute.
+LONG = {"cluster"}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if name in LONG else []) for name in FIGURES],
+)
 def test_a_part_returns_its_figures(name: str, tmp_path: Path) -> None:
     if name == "slowdisk" and shutil.which("cc") is None:
         pytest.skip("no C compiler here (cc), which slows the disk")
