@@ -79,7 +79,7 @@ def test_no_point_of_a_directory_loses_or_doubles_anything(
 
 
 OTHERS = [kind for kind in PLACES if kind != "directory"]
-#: Of the other kinds one point in so many is tried each time, all of them by `make test-all`..
+#: Of the other kinds one point in so many is tried each time, all of them by `make test-all`.
 FEW = 5
 
 
