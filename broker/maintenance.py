@@ -211,7 +211,7 @@ def zone(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         hint = closest(name, available_timezones())
-        needed = f"a time zone of this system such as Europe/Berlin (package tzdata){hint}"
+        needed = f"a time zone such as Europe/Berlin{hint}"
         finding = Finding(f'is "{name}", needed is {needed}', file=variable("zone"))
         text = "the settings in the environment cannot be used"
         raise ConfigError(text, findings=[finding]) from None
