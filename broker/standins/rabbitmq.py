@@ -36,8 +36,8 @@ _LEADER = """
 case amqqueue:get_pid(Q) of {{_, Node}} -> Node; Pid -> node(Pid) end.
 """
 _DELETE = """
-{{ok, Q}} = rabbit_amqqueue:lookup({queue}),
-element(1, rabbit_amqqueue:delete(Q, false, false, <<"xoev">>)).
+case rabbit_amqqueue:lookup({queue}) of
+{{ok, Q}} -> element(1, rabbit_amqqueue:delete(Q, false, false, <<"xoev">>)); _ -> ok end.
 """
 # One that ends by itself meanwhile cannot be closed.
 _CUT = """
@@ -125,7 +125,7 @@ class RabbitCluster:
         self._one().ask(f'rabbit_vhost:delete(<<"{_checked(vhost)}">>, <<"xoev">>).')
 
     def delete_queue(self, name: str, vhost: str = "/") -> None:
-        """Remove a queue with what is in it."""
+        """Remove a queue with what is in it; one that is not there, or not yet, is gone already."""
         self._one().ask(_DELETE.format(queue=_queue(name, vhost)))
 
     def leader(self, queue: str, vhost: str = "/") -> Node:
