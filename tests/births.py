@@ -76,3 +76,8 @@ def take_one(store: Store, room: Room | None = None) -> Job:
     """Lease the only delivery that is due."""
     (job,) = store.take(room or Room())
     return job
+
+
+def events(store: Store) -> list[str]:
+    """Return what the journal of a store says happened, in order."""
+    return [line.event for line in store.entries()]

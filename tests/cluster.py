@@ -108,7 +108,7 @@ class Node:
         self._ready.clear()
         self.process = subprocess.Popen(
             [sys.executable, "-c", self.code, "run", "--role", self.role],
-            env=_whole(self.environ),
+            env=whole(self.environ),
             cwd=self.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         for stream, take in ((self.process.stdout, self._said), (self.process.stderr, self._log)):
@@ -165,7 +165,8 @@ class Node:
         self.lines.append(line)
 
 
-def _whole(environ: dict[str, str]) -> dict[str, str]:
+def whole(environ: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a process of ours: these variables, and what any program needs."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     return kept | environ | {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
 
@@ -243,7 +244,7 @@ class Town:
         """Run a command beside the nodes; return what it printed."""
         return subprocess.run(
             [sys.executable, "-c", _RUN, *args],
-            env=_whole(self.environ), cwd=self.folder, capture_output=True, text=True,
+            env=whole(self.environ), cwd=self.folder, capture_output=True, text=True,
             timeout=WAIT, check=True,
         ).stdout  # fmt: skip
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from broker import logs
+from broker.worker import Worker
 from tests import needs
+from tests.fakes import WAIT
 
 pytest_plugins = (
     "tests.servers.postgres",
@@ -32,3 +35,12 @@ def shared() -> Path:
     if not needs.SHARED.is_dir():
         pytest.skip(str(needs.shared.kwargs["reason"]))
     return needs.SHARED
+
+
+@pytest.fixture
+def workers() -> Iterator[list[Worker]]:
+    """Collect the workers that a test starts; they are stopped at its end."""
+    made: list[Worker] = []
+    yield made
+    for worker in made:
+        worker.stop(WAIT)

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from broker.layout import ENVIRONMENT
@@ -93,12 +92,7 @@ class Machine:
         until(lambda: self.ctl("is-active", "ours.target").stdout == "active\n", "it booted")
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
 

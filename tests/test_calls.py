@@ -47,14 +47,6 @@ class Spied:
         monkeypatch.setattr(store, "due", counted)
 
 
-@pytest.fixture
-def workers() -> Iterator[list[Worker]]:
-    made: list[Worker] = []
-    yield made
-    for worker in made:
-        worker.stop(WAIT)
-
-
 def start(broker: Bench, workers: list[Worker], bell: MemoryDoorbell, poll: float = 3600) -> Worker:
     worker = Worker(broker.app, Pace(2, poll=poll), broker.failures.append, None, bell)
     workers.append(worker)

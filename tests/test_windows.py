@@ -51,14 +51,6 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return found
 
 
-@pytest.fixture
-def workers() -> Iterator[list[Worker]]:
-    made: list[Worker] = []
-    yield made
-    for worker in made:
-        worker.stop(WAIT)
-
-
 def start(broker: Bench, workers: list[Worker]) -> None:
     workers.append(Worker(broker.app, Pace(threads=2, poll=0.02), broker.failures.append))
     workers[-1].start()

@@ -33,14 +33,6 @@ def bench(tmp_path: Path) -> Iterator[Make]:
     yield from benches(tmp_path)
 
 
-@pytest.fixture
-def workers() -> Iterator[list[Worker]]:
-    made: list[Worker] = []
-    yield made
-    for worker in made:
-        worker.stop(WAIT)
-
-
 def start(broker: Bench, workers: list[Worker]) -> Worker:
     worker = Worker(broker.app, Pace(threads=2, poll=0.02), broker.failures.append)
     workers.append(worker)

@@ -24,7 +24,7 @@ from tests import messages
 from tests.attacks.poison import PLANTED, SECRET, Lure
 from tests.attacks.typist import Typed, Typist
 from tests.certificates import Authority
-from tests.cluster import Node, until
+from tests.cluster import Node, until, whole
 from tests.needs import ROOT
 from tests.servers.queues import Queues
 
@@ -128,9 +128,7 @@ class Fort:
         }
         environ |= _sealed(authority) if authority else {}
         self.node = Node(folder, environ, "all")
-        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-        whole = kept | environ | {"PYTHONPATH": str(ROOT), "LANG": "C.UTF-8"}
-        self.typist = Typist(whole, folder)
+        self.typist = Typist(whole(environ), folder)
         self._scheme = "https" if authority else "http"
         trust = portal(authority) if authority else True
         self._client = httpx.Client(timeout=60, trust_env=False, verify=trust)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 
 import pytest
@@ -13,16 +13,10 @@ from broker.message import now
 from broker.standins.postgres import REMEDY, Postgres, binaries
 from broker.stores.postgres import PostgresStore
 from tests import needs
-from tests.births import birth
+from tests.births import birth, events
 from tests.stores.standby import both, caught_up, follower, promote
 
 Open = Callable[[], PostgresStore]
-
-
-@pytest.fixture
-def undo() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
 
 
 @pytest.fixture
@@ -48,11 +42,6 @@ def standby(undo: ExitStack, primary: Postgres, url: str) -> Postgres:
 
 
 @pytest.fixture
-def told() -> list[StoreError]:
-    return []
-
-
-@pytest.fixture
 def opened(
     undo: ExitStack, primary: Postgres, standby: Postgres, url: str, told: list[StoreError]
 ) -> Open:
@@ -64,8 +53,19 @@ def opened(
     return make
 
 
-def events(store: PostgresStore) -> list[str]:
-    return [line.event for line in store.entries()]
+def fall_behind(store: PostgresStore, primary: Postgres, standby: Postgres) -> None:
+    """Let the store accept two messages, of which the standby has the first only."""
+    store.accept(birth()).result(30)
+    caught_up(primary, standby)
+    standby.stop()
+    store.accept(birth()).result(30)
+
+
+def take_over(primary: Postgres, standby: Postgres, how: str = "fast") -> None:
+    """Stop the one, and let the other take its place."""
+    primary.stop(how)
+    standby.start()
+    promote(standby)
 
 
 def test_where_the_standby_has_everything_it_goes_on(
@@ -88,13 +88,8 @@ def test_where_the_standby_lacks_the_last_entries_every_process_stops(
     opened: Open, primary: Postgres, standby: Postgres, told: list[StoreError]
 ) -> None:
     store, other = opened(), opened()
-    store.accept(birth()).result(30)
-    caught_up(primary, standby)
-    standby.stop()
-    store.accept(birth()).result(30)
-    primary.stop()
-    standby.start()
-    promote(standby)
+    fall_behind(store, primary, standby)
+    take_over(primary, standby)
 
     with pytest.raises(OlderCopy, match="it does not know what this process has committed"):
         store.accept(birth()).result(60)
@@ -109,16 +104,11 @@ def test_a_commit_in_doubt_that_the_standby_lacks_with_those_before_stops_it_too
     opened: Open, primary: Postgres, standby: Postgres, told: list[StoreError]
 ) -> None:
     store = opened()
-    store.accept(birth()).result(30)
-    caught_up(primary, standby)
-    standby.stop()
-    store.accept(birth()).result(30)
+    fall_behind(store, primary, standby)
     # What is committed waits for a standby that does not come, and is then lost with its server.
     primary.set("synchronous_standby_names", "*")
     accepted = store.accept(birth())
-    primary.stop("immediate")
-    standby.start()
-    promote(standby)
+    take_over(primary, standby, "immediate")
 
     with pytest.raises(OlderCopy):
         accepted.result(60)
@@ -129,13 +119,8 @@ def test_a_store_that_was_found_to_be_older_runs_once_a_person_has_confirmed_it(
     opened: Open, primary: Postgres, standby: Postgres
 ) -> None:
     store = opened()
-    store.accept(birth()).result(30)
-    caught_up(primary, standby)
-    standby.stop()
-    store.accept(birth()).result(30)
-    primary.stop()
-    standby.start()
-    promote(standby)
+    fall_behind(store, primary, standby)
+    take_over(primary, standby)
     with pytest.raises(OlderCopy):
         store.accept(birth()).result(60)
 

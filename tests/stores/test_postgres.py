@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Event, Thread
@@ -24,7 +25,7 @@ from broker.stores.custody import Part, Wrapped
 from broker.stores.faults import Faults, of_server
 from broker.stores.postgres import PostgresStore
 from broker.stores.writer import Batch
-from tests.births import birth, done, refused, state, take_one, taken_in
+from tests.births import birth, done, events, refused, state, take_one, taken_in
 from tests.cluster import until
 from tests.stores.proxy import Cut, Proxy
 
@@ -32,21 +33,13 @@ Open = Callable[..., PostgresStore]
 
 
 @pytest.fixture
-def told() -> list[StoreError]:
-    return []
-
-
-@pytest.fixture
-def opened(database: str, told: list[StoreError]) -> Iterator[Open]:
-    stores: list[PostgresStore] = []
-
+def opened(database: str, told: list[StoreError], undo: ExitStack) -> Open:
     def make(url: str = "") -> PostgresStore:
-        stores.append(PostgresStore(url or database, told.append))
-        return stores[-1]
+        store = PostgresStore(url or database, told.append)
+        undo.callback(store.close)
+        return store
 
-    yield make
-    for store in stores:
-        store.close()
+    return make
 
 
 @pytest.fixture
@@ -56,10 +49,6 @@ def store(opened: Open) -> PostgresStore:
 
 def name_of(url: str) -> str:
     return url.rpartition("/")[2]
-
-
-def events(store: PostgresStore) -> list[str]:
-    return [line.event for line in store.entries()]
 
 
 def record(voided: Voided) -> Entry:
@@ -203,13 +192,6 @@ def test_a_group_whose_connection_is_cut_in_the_middle_is_written_once(
     assert accepted.verdict == "new"
     assert events(store) == ["started", "accepted"]
     assert told == []
-
-
-@pytest.fixture
-def proxy(postgres: Postgres) -> Iterator[Proxy]:
-    proxy = Proxy(postgres.port)
-    yield proxy
-    proxy.close()
 
 
 @pytest.mark.parametrize("how", ["before", "after", "silent"])

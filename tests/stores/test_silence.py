@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy import Connection, text
@@ -13,7 +14,7 @@ from broker.message import State
 from broker.standins.postgres import Postgres
 from broker.stores.postgres import PostgresStore, read
 from broker.stores.writer import Batch
-from tests.births import birth, done, state, take_one, taken_in
+from tests.births import birth, done, events, state, take_one, taken_in
 from tests.stores.proxy import Cut, Proxy
 
 #: Seconds of silence, and longer than that.
@@ -22,39 +23,20 @@ Open = Callable[..., PostgresStore]
 
 
 @pytest.fixture
-def told() -> list[StoreError]:
-    return []
-
-
-@pytest.fixture
-def opened(database: str, told: list[StoreError]) -> Iterator[Open]:
-    stores: list[PostgresStore] = []
-
+def opened(database: str, told: list[StoreError], undo: ExitStack) -> Open:
     def make(url: str = "") -> PostgresStore:
         # The least that the driver takes.
         address = f"{url or database}?connect_timeout=2"
-        stores.append(PostgresStore(address, told.append, SILENCE))
-        return stores[-1]
+        store = PostgresStore(address, told.append, SILENCE)
+        undo.callback(store.close)
+        return store
 
-    yield make
-    for store in stores:
-        store.close()
+    return make
 
 
 @pytest.fixture
 def store(opened: Open) -> PostgresStore:
     return opened()
-
-
-@pytest.fixture
-def proxy(postgres: Postgres) -> Iterator[Proxy]:
-    proxy = Proxy(postgres.port)
-    yield proxy
-    proxy.close()
-
-
-def events(store: PostgresStore) -> list[str]:
-    return [line.event for line in store.entries()]
 
 
 def test_a_frozen_server_is_left_and_what_waited_is_in_effect_once(

@@ -8,9 +8,9 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from random import Random
 from threading import Event
@@ -36,21 +36,13 @@ def file(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def told() -> list[StoreError]:
-    return []
-
-
-@pytest.fixture
-def opened(file: Path, told: list[StoreError]) -> Iterator[Open]:
-    stores: list[SqliteStore] = []
-
+def opened(file: Path, told: list[StoreError], undo: ExitStack) -> Open:
     def make() -> SqliteStore:
-        stores.append(SqliteStore(file, told.append))
-        return stores[-1]
+        store = SqliteStore(file, told.append)
+        undo.callback(store.close)
+        return store
 
-    yield make
-    for store in stores:
-        store.close()
+    return make
 
 
 def pragma(connection: Connection, name: str) -> str:
