@@ -43,22 +43,22 @@ def status(json: Json = False) -> None:
     The sum of all states is what was ever accepted; what was refused is counted apart.
     """
     with opened() as desk:
-        found = _status(desk)
+        counts = desk.store.counts()
+        found = _status(desk, counts)
         if json:
             show(found)
             return
-        _totals(desk, found)
+        _totals(desk, counts, found)
 
 
-def _status(desk: Desk) -> dict[str, Any]:
+def _status(desk: Desk, counts: Counts) -> dict[str, Any]:
     from broker.journal.entry import stamp
     from broker.journal.standing import standing
     from broker.offices import processes
     from broker.pressure import outside
     from broker.pulse import pauses
 
-    counts, shared = desk.store.counts(), desk.store.shared
-    oldest = counts.oldest
+    oldest, shared = counts.oldest, desk.store.shared
     return {
         "running": running(desk.settings.state),
         "processes": processes(desk.store.holders()) if shared else here(desk.settings.state),
@@ -123,8 +123,7 @@ def running(state: Path, lock: str = "run.lock") -> int | None:
     return None
 
 
-def _totals(desk: Desk, found: dict[str, Any]) -> None:
-    counts = desk.store.counts()
+def _totals(desk: Desk, counts: Counts, found: dict[str, Any]) -> None:
     say(f"broker      {_alive(found)}")
     if found["older_copy"]:
         say(f"warning: the store is an older copy: {found['older_copy']}; xoev-broker restore show")

@@ -22,12 +22,8 @@ Reason = Annotated[
 ]
 Actor = Annotated[str | None, Option(help="who acts; else the user of the operating system")]
 Route = Annotated[str, Argument(metavar="ROUTE", help="a route, or an entry with all its routes")]
-#: Returns a time zone; None is the one of the system.
-Zone = Callable[[], tzinfo | None]
-
-
-def _system() -> None:
-    return None
+#: Returns a time zone.
+Zone = Callable[[], tzinfo]
 
 
 def close(id: Id, reason: Reason, actor: Actor = None) -> None:
@@ -92,8 +88,8 @@ def pause(
         raise BadParameter("a planned pause needs an end", param_hint="--until")
     with opened(fresh=True) as desk:
         zone = partial(named, desk.settings.zone)
-        begin = ahead(start, "--from", zone=zone) if start else None
-        times = (begin, ahead(until, "--until", begin, zone) if until else None)
+        begin = ahead(start, "--from", zone) if start else None
+        times = (begin, ahead(until, "--until", zone, begin) if until else None)
         repair = Repair(desk, acting(actor))
         for name in _routes(desk, route):
             _stop(repair, name, given(reason), acting(actor), times)
@@ -114,7 +110,7 @@ def _stop(
     say(f"{name} is paused {f'from {moment(start)} ' if start else ''}until {moment(until)}")
 
 
-def ahead(text: str, option: str, begin: datetime | None = None, zone: Zone = _system) -> datetime:
+def ahead(text: str, option: str, zone: Zone, begin: datetime | None = None) -> datetime:
     """Return the time that a duration from now, a time of day or a date means, local time.
 
     A time of day is the next one after `begin`, by default after now. `zone` is asked where a time
@@ -142,9 +138,7 @@ def ahead(text: str, option: str, begin: datetime | None = None, zone: Zone = _s
 
 
 def _local(time: datetime, zone: Zone) -> datetime:
-    if time.tzinfo is None and (local := zone()):
-        time = time.replace(tzinfo=local)
-    return time.astimezone(UTC)
+    return (time if time.tzinfo else time.replace(tzinfo=zone())).astimezone(UTC)
 
 
 def _clock(text: str) -> time | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
@@ -198,9 +198,14 @@ def test_a_pause_with_wrong_times_is_wrong_usage(
     assert type_("pause", "bau", "--reason", "x", *options).code == 2
 
 
+def system() -> tzinfo:
+    """Return the time zone of this machine."""
+    return now().astimezone().tzinfo or UTC
+
+
 @pytest.mark.parametrize("text", ["14:30", "2026-03-02T08:30", "2026-03-02"])
 def test_a_time_of_day_or_a_date_is_meant_as_local_time(text: str) -> None:
-    found = ahead(text, "--until")
+    found = ahead(text, "--until", system)
 
     assert found.tzinfo is not None
     if text == "14:30":
@@ -209,9 +214,9 @@ def test_a_time_of_day_or_a_date_is_meant_as_local_time(text: str) -> None:
 
 @pytest.mark.parametrize("begin", ["00:10", "05:00", "12:00", "23:30"])
 def test_a_time_of_day_ends_a_planned_pause_the_next_time_after_its_begin(begin: str) -> None:
-    start = ahead(begin, "--from")
+    start = ahead(begin, "--from", system)
 
-    end = ahead("06:00", "--until", start)
+    end = ahead("06:00", "--until", system, start)
 
     assert timedelta() < end - start <= timedelta(days=1, hours=1)
     assert (end.astimezone().hour, end.astimezone().minute) == (6, 0)
@@ -231,7 +236,7 @@ def test_local_time_is_that_of_the_setting(
 def test_a_time_of_day_is_the_next_one_also_where_the_clock_changes() -> None:
     for day, long in (("2026-03-29", 23), ("2026-10-25", 25)):
         begin = datetime.fromisoformat(f"{day}T00:00").replace(tzinfo=BERLIN)
-        end = ahead("00:00", "--until", begin, lambda: BERLIN)
+        end = ahead("00:00", "--until", lambda: BERLIN, begin)
         assert end - begin.astimezone(UTC) == timedelta(hours=long)
 
 
