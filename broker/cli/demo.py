@@ -267,7 +267,9 @@ def _further(folder: Path) -> None:
     )
     say("\nWhere to look next. Nothing runs any more, but all of it is still there:\n")
     for words, text in lines:
-        say(f"  {words:<47}{f'  # {text}' if text else ''}")
+        line = f"  {words:<47}{f'  # {text}' if text else ''}"
+        # The name of the program is as long as the path of the checkout.
+        say(line if len(line) <= WIDTH else f"  # {text}\n  {words}")
 
 
 def _stay(root: Path) -> None:
